@@ -25,6 +25,8 @@ struct rpc_method {
     enum rpc_kind kind;
     const ProtobufCMessageDescriptor *input, *output;
     uint16_t ops_index; /* place of the handler in the service's ops struct, seen as an array of function pointers */
+    uint32_t access;    /* bits (1 << plankton.v1.Role) of who may call, from option plankton.v1.access; 0 = nobody has said: refused */
+    bool rejects_unknown; /* unknown fields are refused: its http rule is POST, PUT, PATCH or DELETE, or access.rejects_unknown */
 };
 struct rpc_service_desc {
     const char *name; /* "plankton.v1.TaskController" */

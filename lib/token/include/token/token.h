@@ -23,6 +23,7 @@ struct lease_token {
     uint32_t timeline;
     uint32_t namespace_id; /* short numeric id of the namespace */
     struct id task;
+    struct id run; /* nil for a lone task */
     uint32_t attempt;
     struct id worker;
     uint32_t epoch;      /* of the lease; to find it, no guard */
