@@ -2,9 +2,10 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 /*
- * Bump allocator for things that die together (a call, a batch, a compiled plan). Nothing is freed alone. Alignment 16.
- * Not thread safe. bytes_max bounds what arena_try_alloc may hand out to input of unknown size; plain allocations abort on
- * out of memory like mem_alloc and ignore the bound. Hooks run in reverse order at reset and fini.
+ * Bump allocator for things that die together (a call, a batch, a compiled plan). Nothing is freed
+ * alone. Alignment 16. Not thread safe. bytes_max bounds what arena_try_alloc may hand out to input
+ * of unknown size; plain allocations abort on out of memory like mem_alloc and ignore the bound.
+ * Hooks run in reverse order at reset and fini.
  */
 #include "base/macros.h"
 

@@ -2,8 +2,8 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 /*
- * Growable byte buffer that is made with its maximum. Appending past the maximum fails and changes nothing. The owner calls
- * buf_fini. data is not NUL-terminated unless buf_cstr is called.
+ * Growable byte buffer that is made with its maximum. Appending past the maximum fails and changes
+ * nothing. The owner calls buf_fini. data is not NUL-terminated unless buf_cstr is called.
  */
 #include "base/error.h"
 #include "base/slice.h"
@@ -17,7 +17,8 @@ void buf_init(struct buf *buf, size_t max_bytes);
 void buf_fini(struct buf *buf);
 void buf_clear(struct buf *buf); /* len = 0, keeps memory */
 MUST_USE enum status buf_append(struct buf *buf, const void *data, size_t len);
-/* Room for len more bytes, to be filled by the caller who then adds to buf->len; NULL past the maximum. */
+/* Room for len more bytes, to be filled by the caller who then adds to buf->len; NULL past the
+ * maximum. */
 void *buf_reserve(struct buf *buf, size_t len);
 MUST_USE enum status buf_printf(struct buf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* For buffers whose maximum was sized to fit: aborts when full. */

@@ -2,9 +2,9 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 /*
- * One error vocabulary: the 17 gRPC codes, and a fixed-size error that is filled in by who fails and logged or answered once
- * by who handles it. `struct error *` is always the last parameter and may be NULL. No allocation but for violations, which
- * belong to the arena they were added with.
+ * One error vocabulary: the 17 gRPC codes, and a fixed-size error that is filled in by who fails
+ * and logged or answered once by who handles it. `struct error *` is always the last parameter and
+ * may be NULL. No allocation but for violations, which belong to the arena they were added with.
  */
 #include "base/macros.h"
 
@@ -48,20 +48,22 @@ struct error {
     struct error_violation *violations;
 };
 
-const char *status_name(enum status status);              /* "NOT_FOUND" */
+const char *status_name(enum status status);               /* "NOT_FOUND" */
 bool status_from_name(const char *name, enum status *ret); /* false when unknown */
 enum status status_from_errno(int err);
 
 /* Fills err (when given) and returns status, so that set-and-return is one line. */
-enum status error_set(struct error *err, enum status status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+enum status error_set(struct error *err, enum status status, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 /* The same with a stable reason and the field at fault (either may be NULL). */
-enum status error_field(struct error *err, enum status status, const char *reason, const char *field, const char *fmt, ...)
-    PRINTF_LIKE(5, 6);
+enum status error_field(struct error *err, enum status status, const char *reason,
+                        const char *field, const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* Puts "context: " before the message; status is what is returned and kept. */
-enum status error_wrap(struct error *err, enum status status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+enum status error_wrap(struct error *err, enum status status, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 void error_reset(struct error *err);
 /* Appends a violation; the first one also becomes err->field and err->message. */
-void error_add_violation(struct error *err, struct arena *arena, const char *field, uint32_t line, uint32_t column,
-                         const char *hint, const char *fmt, ...) PRINTF_LIKE(7, 8);
+void error_add_violation(struct error *err, struct arena *arena, const char *field, uint32_t line,
+                         uint32_t column, const char *hint, const char *fmt, ...) PRINTF_LIKE(7, 8);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
-/* Intrusive doubly linked list with a sentinel head. A node not on a list must be zeroed or list_init'ed; list_remove is idempotent. */
+/* Intrusive doubly linked list with a sentinel head. A node not on a list must be zeroed or
+ * list_init'ed; list_remove is idempotent. */
 #include "base/macros.h"
 
 struct list {
@@ -44,9 +45,11 @@ static inline void list_remove(struct list *node)
     node->next = node->prev = NULL;
 }
 #define LIST_ENTRY(ptr, type, member) CONTAINER_OF(ptr, type, member)
-#define LIST_FIRST(head, type, member) (list_empty(head) ? NULL : LIST_ENTRY((head)->next, type, member))
+#define LIST_FIRST(head, type, member)                                                             \
+    (list_empty(head) ? NULL : LIST_ENTRY((head)->next, type, member))
 /* Safe against removal of the current entry. */
-#define LIST_EACH(head, node)                                                                                                   \
-    for (struct list *node = (head)->next, *node##_next = node->next; node != (head); node = node##_next, node##_next = node->next)
+#define LIST_EACH(head, node)                                                                      \
+    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);              \
+         node = node##_next, node##_next = node->next)
 
 #endif

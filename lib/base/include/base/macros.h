@@ -18,7 +18,8 @@
 void free_ptr(void *pointer_to_pointer);
 /* AUTO(close_fd) int fd = -1 */
 void close_fd(int *fd);
-/* Allocation that cannot fail: the truth is in the database, so out of memory prints a line and aborts. */
+/* Allocation that cannot fail: the truth is in the database, so out of memory prints a line and
+ * aborts. */
 void *mem_alloc(size_t bytes);
 void *mem_zalloc(size_t bytes);
 void *mem_realloc(void *ptr, size_t bytes);
