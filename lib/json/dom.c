@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+#include "scan.h"
+
+enum status json_parse(struct slice text, size_t bytes_max, json_t **ret, struct error *err)
+{
+    struct json_fault fault;
+    json_error_t detail;
+    enum status status = json__check(text, bytes_max, &fault);
+    json_t *json;
+
+    /* Depth and duplicates are known to be fine before jansson, which would recurse and build, sees
+     * the text. */
+    if (status != STATUS_OK)
+        return json__report(&fault, bytes_max, status, err);
+    json = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &detail);
+    if (!json)
+        return error_field(err, STATUS_INVALID_ARGUMENT, "INVALID_JSON", NULL,
+                           "line %d, column %d: %s", detail.line, detail.column, detail.text);
+    *ret = json;
+    return STATUS_OK;
+}
+
+void json_drop(json_t **json)
+{
+    if (*json)
+        json_decref(*json);
+    *json = NULL;
+}
