@@ -122,6 +122,9 @@ struct rpc_call_options {
  * pointer is valid until on_close returns (take a reference to keep it longer). */
 struct rpc_call *rpc_channel_call(struct rpc_channel *channel, const struct rpc_method *method, const struct rpc_call_options *options,
                                   const struct rpc_callbacks *callbacks, void *userdata);
+/* The same with its one request: sent and half-closed (server streaming). */
+struct rpc_call *rpc_channel_call_with(struct rpc_channel *channel, const struct rpc_method *method, const struct rpc_call_options *options,
+                                       const ProtobufCMessage *request, const struct rpc_callbacks *callbacks, void *userdata);
 void rpc_call_half_close(struct rpc_call *call);
 void rpc_call_cancel(struct rpc_call *call); /* on_close(CANCELLED) follows */
 /* Unary in one line: done gets the response (NULL unless OK; valid until done returns). */
