@@ -19,7 +19,7 @@ add_library(plankton_flags INTERFACE)
 target_compile_features(plankton_flags INTERFACE c_std_11)
 target_compile_definitions(plankton_flags INTERFACE _GNU_SOURCE PLANKTON_VERSION="${PROJECT_VERSION}")
 target_compile_options(plankton_flags INTERFACE
-    -std=gnu11 -fno-strict-aliasing -fno-omit-frame-pointer
+    -std=gnu11 -UNDEBUG -fno-strict-aliasing -fno-omit-frame-pointer
     -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
     -Wformat=2 -Wno-unused-parameter -Wframe-larger-than=32768
     -Werror=implicit -Werror=incompatible-pointer-types

@@ -59,6 +59,7 @@ enum status buf_append(struct buf *buf, const void *data, size_t len)
     return STATUS_OK;
 }
 
+PRINTF_LIKE(2, 0)
 static enum status append_format(struct buf *buf, const char *fmt, va_list args)
 {
     va_list again;

@@ -115,6 +115,7 @@ static void copy_text(char *out, size_t out_bytes, const char *text)
     out[len] = '\0';
 }
 
+PRINTF_LIKE(2, 0)
 static void set_message(struct error *err, const char *fmt, va_list args)
 {
     char message[sizeof(err->message) + 8]; /* formatted apart: args may point into err->message */

@@ -2,13 +2,15 @@
 #ifndef METRICS_METRICS_H
 #define METRICS_METRICS_H
 /*
- * Counters, gauges and histograms of one service, declared as static structs and registered once; rendered as Prometheus text.
- * Names: component_noun_unit[_total]. Single-threaded (the loop thread).
+ * Counters, gauges and histograms of one service, declared as static structs and registered once;
+ * rendered as Prometheus text. Names: component_noun_unit[_total]. Single-threaded (the loop
+ * thread).
  */
 #include "base/buf.h"
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
-#define METRIC_BUCKETS 24 /* histogram: powers of two of microseconds, 1 µs … 8 s, exported in seconds */
+#define METRIC_BUCKETS                                                                             \
+    24 /* histogram: powers of two of microseconds, 1 µs … 8 s, exported in seconds */
 struct metric {
     const char *name, *help;
     enum metric_kind kind;
