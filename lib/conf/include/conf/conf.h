@@ -2,9 +2,11 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 /*
- * One option table per program gives flags, PLANKTON_<PROGRAM>_* variables, the YAML file's keys, defaults, --help, validation and
- * --print-config (each value with its source). Order: flag > variable > file (--config FILE) > default. What is not known is refused.
- * Values are written into the program's settings struct by offset; text lives as long as the arena.
+ * One option table per program gives flags, PLANKTON_<PROGRAM>_* variables, the YAML file's keys,
+ * defaults, --help, validation and
+ * --print-config (each value with its source). Order: flag > variable > file (--config FILE) >
+ * default. What is not known is refused. Values are written into the program's settings struct by
+ * offset; text lives as long as the arena.
  */
 #include "base/arena.h"
 #include "base/error.h"
@@ -26,10 +28,10 @@ struct conf_option {
     size_t offset;        /* offsetof(struct settings, field) */
     const char *help;
 };
-#define CONF_OPTION(name_, type_, fallback_, min_, max_, struct_, field_, help_)                                                 \
-    {                                                                                                                           \
-        .name = (name_), .type = (type_), .fallback = (fallback_), .min = (min_), .max = (max_),                                \
-        .offset = offsetof(struct_, field_), .help = (help_)                                                                    \
+#define CONF_OPTION(name_, type_, fallback_, min_, max_, struct_, field_, help_)                   \
+    {                                                                                              \
+        .name = (name_), .type = (type_), .fallback = (fallback_), .min = (min_), .max = (max_),   \
+        .offset = offsetof(struct_, field_), .help = (help_)                                       \
     }
 struct conf_program {
     const char *program; /* "controller": variables PLANKTON_CONTROLLER_* */
@@ -37,9 +39,13 @@ struct conf_program {
     const struct conf_option *options;
     size_t option_count;
 };
-enum conf_outcome { CONF_RUN, CONF_EXIT }; /* EXIT: --help, --version or --print-config has printed */
+enum conf_outcome {
+    CONF_RUN,
+    CONF_EXIT
+}; /* EXIT: --help, --version or --print-config has printed */
 /* argv[1…] flags; env as in environ. On error err->message names option and source. */
-MUST_USE enum status conf_load(const struct conf_program *program, int argc, char **argv, char **env, struct arena *arena,
-                               void *settings, enum conf_outcome *ret_outcome, struct error *err);
+MUST_USE enum status conf_load(const struct conf_program *program, int argc, char **argv,
+                               char **env, struct arena *arena, void *settings,
+                               enum conf_outcome *ret_outcome, struct error *err);
 
 #endif
