@@ -2,12 +2,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include "base/text.h"
 #include "db/migrate.h"
 #include "db_internal.h"
 #include "sql/migrate.h"
 
 #define NUMBER_TEXT_BYTES 16
+#define LOCK_POLL_MS 50
+#define LOCK_WAIT_MS (10 * 60 * 1000)
 
 static const char no_transaction_mark[] = "--! no-transaction";
 
@@ -135,6 +138,22 @@ static enum status check_history(const PGresult *applied, const struct db_migrat
     return STATUS_OK;
 }
 
+static enum status migrate_lock(PGconn *pg, struct error *err)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000L};
+
+    for (int waited_ms = 0; waited_ms < LOCK_WAIT_MS; waited_ms += LOCK_POLL_MS) {
+        AUTO(pg_resultp) PGresult *result = NULL;
+        enum status status = pg_run(pg, SQL_migrate_lock.text, "locking", &result, err);
+
+        if (status != STATUS_OK || *PQgetvalue(result, 0, 0) == 't')
+            return status;
+        nanosleep(&pause, NULL);
+    }
+    return error_field(err, STATUS_DEADLINE_EXCEEDED, "SCHEMA_LOCKED", NULL,
+                       "another migrator has been at work for %d s", LOCK_WAIT_MS / 1000);
+}
+
 static void ignore_notice(void *userdata, const PGresult *result)
 {
 }
@@ -153,7 +172,7 @@ enum status db_migrate(const char *url, const struct db_migration *migrations, s
     if (PQstatus(pg) != CONNECTION_OK)
         return pg_failed(pg, NULL, "connecting", err);
     PQsetNoticeReceiver(pg, ignore_notice, NULL);
-    status = pg_run(pg, SQL_migrate_lock.text, "waiting for another migrator", NULL, err);
+    status = migrate_lock(pg, err);
     if (status == STATUS_OK)
         status = pg_run(pg, SQL_migrate_create_table.text, "schema_migration", NULL, err);
     if (status == STATUS_OK)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Build tool: turns .sql files into C.
- *   sqlgen statements IN.sql OUT.h OUT.c   one `const struct db_sql SQL_<name>` per block and the
- * list of them, SQL_<stem>_all sqlgen migrations OUT.h OUT.c IN.sql…  an array of {number, name,
- * sql, sha256}, in the order of their numbers
+ *
+ * `sqlgen statements IN.sql OUT.h OUT.c`: one `const struct db_sql SQL_<name>` per block, and all
+ * of them as SQL_FILE_<stem>.
+ *
+ * `sqlgen migrations OUT.h OUT.c IN.sql…`: an array of {number, name, sql, sha256}, in the order of
+ * their numbers.
  *
  * A block begins with `-- name: task_claim`; the line after it is a comment that says what the
  * statement promises. One statement per block. Lines that are only a comment are dropped. The
@@ -202,8 +205,8 @@ static void statement_close(const struct source *at, struct statement *statement
 static size_t parse_statements(const char *path, struct statement *statements)
 {
     struct source at = {path, 0};
-    char *next = read_file(path);
-    size_t n = 0, bytes = strlen(next) + 1;
+    char *whole = read_file(path), *next = whole;
+    size_t n = 0, bytes = strlen(whole) + 1;
     bool promise_due = false;
 
     for (char *line; (line = take_line(&next));) {
@@ -233,6 +236,7 @@ static size_t parse_statements(const char *path, struct statement *statements)
     }
     if (n > 0)
         statement_close(&at, &statements[n - 1]);
+    free(whole);
     return n;
 }
 
@@ -296,10 +300,10 @@ static void write_statements(const char *in, const char *header, const char *bod
     for (size_t i = 0; i < n; i++)
         fprintf(h, "extern const struct db_sql SQL_%s; /* %d parameters */\n", statements[i].name,
                 statements[i].params);
-    fprintf(
-        h,
-        "#define SQL_%s_COUNT %zu\nextern const struct db_sql *const SQL_%s_all[SQL_%s_COUNT];\n",
-        stem, n, stem, stem);
+    fprintf(h,
+            "#define SQL_FILE_%s_COUNT %zu\nextern const struct db_sql *const "
+            "SQL_FILE_%s[SQL_FILE_%s_COUNT];\n",
+            stem, n, stem, stem);
     close_out(h, header);
     FILE *c = open_out(body);
 
@@ -313,9 +317,11 @@ static void write_statements(const char *in, const char *header, const char *bod
         write_literal(c, statements[i].text);
         fputs("};\n", c);
     }
-    fprintf(c, "const struct db_sql *const SQL_%s_all[SQL_%s_COUNT] = {\n", stem, stem);
+    fprintf(c, "const struct db_sql *const SQL_FILE_%s[SQL_FILE_%s_COUNT] = {\n", stem, stem);
     for (size_t i = 0; i < n; i++)
         fprintf(c, "    &SQL_%s,\n", statements[i].name);
+    for (size_t i = 0; i < n; i++)
+        free(statements[i].text);
     fputs("};\n", c);
     close_out(c, body);
 }

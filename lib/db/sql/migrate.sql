@@ -2,8 +2,9 @@
 -- The runner's own statements. It speaks the simple protocol where it has no parameters.
 
 -- name: migrate_lock
--- One migrator at a time, for as long as its session lives; the number is the word 'plankton' in ASCII.
-select pg_advisory_lock(x'706c616e6b746f6e'::bigint);
+-- Whether this session is now the one that migrates; it stays so while it lives. Asked again and again, not waited for: a waiting
+-- statement holds a snapshot, for which the other's CREATE INDEX CONCURRENTLY would wait in turn. The number is 'plankton' in ASCII.
+select pg_try_advisory_lock(x'706c616e6b746f6e'::bigint);
 
 -- name: migrate_create_table
 -- The table of what was applied is there afterwards; nothing changes when it was before.
