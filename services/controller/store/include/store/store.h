@@ -68,6 +68,9 @@ void store_write(struct store *store, const struct engine_batch *batch, store_wr
 /* May this controller act for the shard now, by its own monotonic clock (lease less margin)? */
 bool store_shard_valid(const struct store *store, uint16_t shard);
 
+/* The shard's memory cannot be trusted any more (a read of the engine's own failed): on_lost follows, then a new epoch and a new load. */
+void store_drop(struct store *store, uint16_t shard, const char *why);
+
 /* ---- reading (committed state only) ---- */
 typedef void (*store_task_fn)(const struct engine_task_row *row, const struct error *err, void *userdata); /* row NULL and err NULL: none */
 void store_read_task(struct store *store, const struct id *id, store_task_fn done, void *userdata);
@@ -100,7 +103,7 @@ void store_list_runs(struct store *store, const struct store_run_filter *filter,
 /* The newest `limit` runs of each plan, newest first per plan; rows without input and output. */
 void store_recent_runs(struct store *store, const struct id *plans, size_t n, uint32_t limit, store_runs_fn done, void *userdata);
 
-/* Answers to the engine's own reads: the ready command (KEY_ROW, TASK_ROW, REFILL_ROWS; now_us 0). NULL = the read failed: drop the shard. */
+/* Answers to the engine's own reads: the ready command (KEY_ROW, TASK_ROW, REFILL_ROWS; now_us 0). NULL = the read failed. */
 typedef void (*store_answer_fn)(const struct engine_command *command, void *userdata);
 void store_key_lookup(struct store *store, const struct engine_key_lookup *lookup, store_answer_fn done, void *userdata);
 void store_task_lookup(struct store *store, const struct engine_task_lookup *lookup, store_answer_fn done, void *userdata);
