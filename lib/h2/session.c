@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include "internal.h"
+
+static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(session, id);
+}
+
+void h2__mark(struct h2_conn *conn)
+{
+    if (!conn->lost)
+        loop_flush_mark(conn->flush);
+}
+
+static void conn_release(struct h2_conn *conn)
+{
+    if (--conn->busy > 0 || !conn->freed)
+        return;
+    nghttp2_session_del(conn->session);
+    net_stream_free(conn->net);
+    loop_flush_free(conn->flush);
+    loop_timer_free(conn->timer);
+    free(conn);
+}
+
+static void conn_close_streams(struct h2_conn *conn)
+{
+    while (!list_empty(&conn->streams))
+        h2__stream_closed(LIST_FIRST(&conn->streams, struct h2_stream, node), H2_CONNECTION_LOST);
+}
+
+/* The connection is over: says so once. nghttp2 gets no more input, so its callbacks do not come
+ * back. */
+static void conn_lost(struct h2_conn *conn, const char *why)
+{
+    if (conn->lost || conn->freed)
+        return;
+    conn->lost = conn->draining = true;
+    snprintf(conn->why, sizeof conn->why, "%s", why);
+    loop_timer_stop(conn->timer);
+    net_stream_pause(conn->net, true);
+    conn->busy++;
+    conn_close_streams(conn);
+    if (!conn->freed)
+        conn->handlers->on_lost(conn, conn->why, conn->userdata);
+    conn_release(conn);
+}
+
+/* Counts frames that carry nothing. The clock is read only when the burst is used up. */
+static void conn_count_cheap(struct h2_conn *conn)
+{
+    uint64_t now_us;
+
+    if (conn->cheap_frames++ < H2_CHEAP_FRAMES_BURST)
+        return;
+    now_us = clock_monotonic_us();
+    uint64_t refill = (now_us - conn->cheap_since_us) * H2_CHEAP_FRAMES_PER_S / 1000000u;
+    if (refill == 0) {
+        nghttp2_session_terminate_session(conn->session, NGHTTP2_ENHANCE_YOUR_CALM);
+        return;
+    }
+    conn->cheap_since_us = now_us;
+    conn->cheap_frames -= (uint32_t)MIN_OF(refill, (uint64_t)conn->cheap_frames);
+}
+
+static ssize_t send_cb(nghttp2_session *session, const uint8_t *data, size_t length, int flags,
+                       void *userdata)
+{
+    struct h2_conn *conn = userdata;
+
+    if (!net_stream_writable(conn->net))
+        return NGHTTP2_ERR_WOULDBLOCK;
+    if (net_stream_write(conn->net, data, length) != STATUS_OK)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    return (ssize_t)length;
+}
+
+static int begin_headers_cb(nghttp2_session *session, const nghttp2_frame *frame, void *userdata)
+{
+    struct h2_conn *conn = userdata;
+    struct h2_stream *stream;
+
+    if (conn->lost || conn->freed)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (!conn->server || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
+        stream = stream_of(session, frame->hd.stream_id);
+        if (stream)
+            stream->header_bytes = 0;
+        return 0;
+    }
+    stream = conn->handlers->on_open(conn, conn->userdata);
+    if (!stream) {
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                  NGHTTP2_REFUSED_STREAM);
+        return 0;
+    }
+    stream->id = frame->hd.stream_id;
+    h2__stream_attach(conn, stream);
+    nghttp2_session_set_stream_user_data(session, stream->id, stream);
+    return 0;
+}
+
+static int header_cb(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
+                     void *userdata)
+{
+    struct h2_conn *conn = userdata;
+    struct h2_stream *stream = stream_of(session, frame->hd.stream_id);
+
+    if (conn->lost || conn->freed)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (!stream)
+        return 0;
+    stream->header_bytes += (uint32_t)(name_len + value_len + 32);
+    if (stream->header_bytes > conn->header_bytes_max) {
+        /* The limit is ours to keep: what is advertised binds nobody. The rest of the block is
+         * decoded but not looked at. */
+        if (++conn->oversized_blocks > H2_OVERSIZED_BLOCKS_MAX)
+            nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    if (!conn->server && name_len == 7 && memcmp(name, ":status", 7) == 0) {
+        stream->status_seen = true;
+        stream->informational = value_len == 3 && value[0] == '1';
+    }
+    conn->handlers->on_header(stream, (struct slice){(const char *)name, name_len},
+                              (struct slice){(const char *)value, value_len});
+    return 0;
+}
+
+/* A block of HEADERS is complete. nghttp2 calls everything behind an informational block trailers,
+ * so :status decides. */
+static void headers_received(struct h2_conn *conn, struct h2_stream *stream,
+                             const nghttp2_frame *frame)
+{
+    enum h2_block block = H2_TRAILERS;
+
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        block = H2_REQUEST;
+    else if (stream->status_seen)
+        block = stream->informational ? H2_INFORMATIONAL : H2_RESPONSE;
+    stream->status_seen = stream->informational = false;
+    conn->handlers->on_headers(stream, block);
+}
+
+static void stream_ended(struct h2_conn *conn, int32_t id)
+{
+    struct h2_stream *stream = stream_of(conn->session, id);
+
+    if (!stream || stream->remote_ended)
+        return;
+    stream->remote_ended = true;
+    conn->handlers->on_end(stream);
+}
+
+static void settings_received(struct h2_conn *conn, const nghttp2_frame *frame)
+{
+    conn_count_cheap(conn);
+    if (frame->hd.flags & NGHTTP2_FLAG_ACK || conn->ready)
+        return;
+    conn->ready = true;
+    loop_timer_stop(conn->timer);
+    if (conn->handlers->on_ready)
+        conn->handlers->on_ready(conn, conn->userdata);
+}
+
+static void pong_received(struct h2_conn *conn)
+{
+    if (conn->server && conn->shutting_down) {
+        /* The peer has seen the notice, so no request of it is still under way: now the real last
+         * stream. */
+        nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE,
+                              nghttp2_session_get_last_proc_stream_id(conn->session),
+                              NGHTTP2_NO_ERROR, NULL, 0);
+        return;
+    }
+    if (conn->handlers->on_pong)
+        conn->handlers->on_pong(conn, conn->userdata);
+}
+
+static int frame_recv_cb(nghttp2_session *session, const nghttp2_frame *frame, void *userdata)
+{
+    struct h2_conn *conn = userdata;
+    struct h2_stream *stream;
+
+    if (conn->lost || conn->freed)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        stream = stream_of(session, frame->hd.stream_id);
+        if (stream)
+            headers_received(conn, stream, frame);
+        break;
+    case NGHTTP2_DATA:
+        if (frame->hd.length == 0 && !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+            conn_count_cheap(conn);
+        break;
+    case NGHTTP2_SETTINGS:
+        settings_received(conn, frame);
+        return 0;
+    case NGHTTP2_PING:
+        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
+            conn_count_cheap(conn);
+        else
+            pong_received(conn);
+        return 0;
+    case NGHTTP2_PRIORITY:
+        conn_count_cheap(conn);
+        return 0;
+    case NGHTTP2_GOAWAY:
+        conn->draining = true;
+        if (conn->handlers->on_goaway)
+            conn->handlers->on_goaway(conn, conn->userdata);
+        return 0;
+    default:
+        return 0;
+    }
+    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM && !conn->lost && !conn->freed)
+        stream_ended(conn, frame->hd.stream_id);
+    return 0;
+}
+
+static int data_cb(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
+                   size_t len, void *userdata)
+{
+    struct h2_conn *conn = userdata;
+    struct h2_stream *stream = stream_of(session, id);
+
+    if (conn->lost || conn->freed)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    conn->received += len;
+    if (stream)
+        conn->handlers->on_data(stream, (struct slice){(const char *)data, len});
+    return 0;
+}
+
+static int stream_close_cb(nghttp2_session *session, int32_t id, uint32_t error_code,
+                           void *userdata)
+{
+    struct h2_stream *stream = stream_of(session, id);
+
+    if (!stream)
+        return 0;
+    nghttp2_session_set_stream_user_data(session, id, NULL);
+    h2__stream_closed(stream, error_code);
+    return 0;
+}
+
+static int frame_send_cb(nghttp2_session *session, const nghttp2_frame *frame, void *userdata)
+{
+    struct h2_conn *conn = userdata;
+    struct h2_stream *stream;
+
+    switch (frame->hd.type) {
+    case NGHTTP2_RST_STREAM:
+        /* Resets that the peer provokes by bad frames cost us as much as those it sends. */
+        if (conn->server && frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
+            frame->rst_stream.error_code != NGHTTP2_CANCEL)
+            conn_count_cheap(conn);
+        return 0;
+    case NGHTTP2_HEADERS:
+    case NGHTTP2_DATA:
+        break;
+    default:
+        return 0;
+    }
+    stream = stream_of(session, frame->hd.stream_id);
+    if (!stream)
+        return 0;
+    stream->on_the_wire = true;
+    /* We are done and the peer is not: it need not send the rest. */
+    if (conn->server && frame->hd.flags & NGHTTP2_FLAG_END_STREAM && !stream->remote_ended)
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                  NGHTTP2_NO_ERROR);
+    return 0;
+}
+
+static void conn_flush_cb(void *userdata)
+{
+    struct h2_conn *conn = userdata;
+
+    if (conn->lost || conn->freed)
+        return;
+    conn->busy++;
+    int rc = nghttp2_session_send(conn->session);
+    if (conn->lost || conn->freed) {
+        conn_release(conn);
+        return;
+    }
+    if (rc != 0) {
+        conn_lost(conn, nghttp2_strerror(rc));
+    } else if (!nghttp2_session_want_read(conn->session) &&
+               !nghttp2_session_want_write(conn->session)) {
+        net_stream_close_after_flush(conn->net);
+    } else if (!net_stream_writable(conn->net) && !conn->stalled && conn->ready) {
+        conn->stalled = true;
+        loop_timer_start(conn->timer, H2_WRITE_STALL_MS, 0);
+    }
+    conn_release(conn);
+}
+
+static void conn_timer_cb(void *userdata)
+{
+    struct h2_conn *conn = userdata;
+
+    conn_lost(conn, conn->ready ? "the peer takes no bytes" : "no HTTP/2 preface in time");
+}
+
+static void net_drain_cb(struct net_stream *net, void *userdata)
+{
+    struct h2_conn *conn = userdata;
+
+    if (conn->stalled) {
+        conn->stalled = false;
+        loop_timer_stop(conn->timer);
+    }
+    h2__mark(conn);
+}
+
+void h2_feed(struct h2_conn *conn, struct slice bytes)
+{
+    if (conn->lost || conn->freed)
+        return;
+    conn->busy++;
+    ssize_t n = nghttp2_session_mem_recv(conn->session, (const uint8_t *)bytes.data, bytes.len);
+    if (n < 0 && !conn->lost && !conn->freed) {
+        conn_lost(conn, nghttp2_strerror((int)n));
+    } else if (!conn->lost && !conn->freed) {
+        if (conn->received > 0)
+            nghttp2_session_consume_connection(conn->session, conn->received);
+        conn->received = 0;
+        h2__mark(conn);
+    }
+    conn_release(conn);
+}
+
+static void net_read_cb(struct net_stream *net, struct slice bytes, void *userdata)
+{
+    h2_feed(userdata, bytes);
+}
+
+static void net_close_cb(struct net_stream *net, enum status status, const char *why,
+                         void *userdata)
+{
+    conn_lost(userdata, why);
+}
+
+static nghttp2_session_callbacks *make_callbacks(void)
+{
+    nghttp2_session_callbacks *callbacks;
+
+    if (nghttp2_session_callbacks_new(&callbacks) != 0)
+        abort();
+    nghttp2_session_callbacks_set_send_callback(callbacks, send_cb);
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, h2__send_data);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, begin_headers_cb);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, header_cb);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, frame_recv_cb);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, data_cb);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, stream_close_cb);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, frame_send_cb);
+    return callbacks;
+}
+
+/* Our half of the preface: SETTINGS, and the connection's window, which SETTINGS cannot set. */
+static void conn_greet(struct h2_conn *conn, const struct h2_options *options)
+{
+    uint32_t window =
+        options->stream_window_bytes ? options->stream_window_bytes : H2_STREAM_WINDOW_BYTES;
+    uint32_t streams = options->streams_max ? options->streams_max : H2_STREAMS_MAX;
+    nghttp2_settings_entry entries[] = {
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, conn->header_bytes_max},
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, streams},
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+    };
+
+    if (!conn->server)
+        entries[2] = entries[3]; /* a client takes no streams at all */
+    conn->consume_bytes = window / H2_CONSUME_SHARE;
+    nghttp2_submit_settings(conn->session, NGHTTP2_FLAG_NONE, entries, 3);
+    nghttp2_session_set_local_window_size(conn->session, NGHTTP2_FLAG_NONE, 0,
+                                          (int32_t)(options->connection_window_bytes
+                                                        ? options->connection_window_bytes
+                                                        : H2_CONNECTION_WINDOW_BYTES));
+}
+
+static struct h2_conn *conn_new(struct loop *loop, struct net_stream *net,
+                                const struct h2_options *options,
+                                const struct h2_handlers *handlers, void *userdata, bool server)
+{
+    static const struct net_callbacks net_callbacks = {
+        .on_read = net_read_cb, .on_close = net_close_cb, .on_drain = net_drain_cb};
+    static _Thread_local nghttp2_session_callbacks *callbacks;
+    struct h2_conn *conn = mem_zalloc(sizeof *conn);
+    nghttp2_option *option;
+
+    if (!callbacks)
+        callbacks = make_callbacks();
+    conn->loop = loop;
+    conn->net = net;
+    conn->handlers = handlers;
+    conn->userdata = userdata;
+    conn->server = server;
+    conn->header_bytes_max =
+        options->header_bytes_max ? options->header_bytes_max : H2_HEADER_BYTES_MAX;
+    conn->cheap_since_us = clock_monotonic_us();
+    list_init(&conn->streams);
+    conn->flush = loop_flush_new(loop, H2_FLUSH_ORDER, conn_flush_cb, conn);
+    conn->timer = loop_timer_new(loop, conn_timer_cb, conn);
+    loop_timer_start(
+        conn->timer,
+        options->preface_timeout_ms ? options->preface_timeout_ms : H2_PREFACE_TIMEOUT_MS, 0);
+    if (nghttp2_option_new(&option) != 0)
+        abort();
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    int rc =
+        server ? nghttp2_session_server_new3(&conn->session, callbacks, conn, option, h2__memory())
+               : nghttp2_session_client_new3(&conn->session, callbacks, conn, option, h2__memory());
+    nghttp2_option_del(option);
+    if (rc != 0)
+        abort();
+    conn_greet(conn, options);
+    net_stream_start(net, &net_callbacks, conn);
+    h2__mark(conn);
+    return conn;
+}
+
+struct h2_conn *h2_server_new(struct loop *loop, struct net_stream *stream,
+                              const struct h2_options *options, const struct h2_handlers *handlers,
+                              void *userdata)
+{
+    return conn_new(loop, stream, options, handlers, userdata, true);
+}
+
+struct h2_conn *h2_client_new(struct loop *loop, struct net_stream *stream,
+                              const struct h2_options *options, const struct h2_handlers *handlers,
+                              void *userdata)
+{
+    return conn_new(loop, stream, options, handlers, userdata, false);
+}
+
+void h2_shutdown(struct h2_conn *conn)
+{
+    if (conn->lost || conn->freed || conn->shutting_down)
+        return;
+    conn->shutting_down = conn->draining = true;
+    if (!conn->ready) {
+        net_stream_close_after_flush(conn->net);
+        return;
+    }
+    if (conn->server) {
+        nghttp2_submit_shutdown_notice(conn->session);
+        nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, NULL);
+    } else {
+        nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, NULL, 0);
+    }
+    h2__mark(conn);
+}
+
+void h2_free(struct h2_conn *conn)
+{
+    if (!conn || conn->freed)
+        return;
+    conn->freed = true;
+    conn->busy++;
+    net_stream_pause(conn->net, true);
+    conn_close_streams(conn);
+    conn_release(conn);
+}
+
+void *h2_userdata(const struct h2_conn *conn)
+{
+    return conn->userdata;
+}
+
+struct net_stream *h2_net(const struct h2_conn *conn)
+{
+    return conn->net;
+}
+
+size_t h2_stream_count(const struct h2_conn *conn)
+{
+    return conn->stream_count;
+}
+
+bool h2_is_draining(const struct h2_conn *conn)
+{
+    return conn->draining;
+}
+
+void h2_ping(struct h2_conn *conn)
+{
+    nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, NULL);
+    h2__mark(conn);
+}
