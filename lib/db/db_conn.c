@@ -322,6 +322,7 @@ struct db_conn *db_connect(struct loop *loop, const struct db_options *options,
     conn->url = mem_strdup(options->url);
     conn->application_name =
         options->application_name ? mem_strdup(options->application_name) : NULL;
+    conn->settings = options->settings ? mem_strdup(options->settings) : NULL;
     conn->statement_timeout_ms = options->statement_timeout_ms;
     conn->lock_timeout_ms = options->lock_timeout_ms;
     conn->pooler_transaction = options->pooler_transaction;
@@ -357,6 +358,7 @@ static void conn_destroy(struct db_conn *conn)
     map_fini(&conn->prepared);
     free(conn->url);
     free(conn->application_name);
+    free(conn->settings);
     free(conn);
 }
 

@@ -255,14 +255,16 @@ static void conninfo_hosts(struct conninfo *info, const struct db_hosts *hosts, 
         conninfo_put(info, "port", info->port);
 }
 
-/* Timeouts ride on the connection, so that they hold for every statement. A transaction pooler
- * refuses `options`: there they have to be set on the role. */
+/* Timeouts and settings ride on the connection, so that they hold for every statement. A
+ * transaction pooler refuses `options`: there they have to be set on the role. */
 static void conninfo_options(struct conninfo *info, const struct db_conn *conn, const char *given)
 {
     size_t len = 0;
 
     if (given)
         len = (size_t)snprintf(info->options, OPTIONS_BYTES, "%s", given);
+    if (!conn->pooler_transaction && conn->settings && len < OPTIONS_BYTES)
+        len += (size_t)snprintf(info->options + len, OPTIONS_BYTES - len, " %s", conn->settings);
     if (!conn->pooler_transaction && conn->statement_timeout_ms > 0 && len < OPTIONS_BYTES)
         len +=
             (size_t)snprintf(info->options + len, OPTIONS_BYTES - len, " -c statement_timeout=%lld",

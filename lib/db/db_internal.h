@@ -20,9 +20,10 @@
 #define DB_BACKOFF_FACTOR 1.6
 #define DB_BACKOFF_MAX_MS 2000.0
 #define DB_BACKOFF_JITTER 0.2
-#define DB_FLUSH_ORDER 20 /* after the handlers that make records, before connections are written  \
-                           */
-#define DB_HOSTS_MAX 32   /* after name resolution */
+#define DB_FLUSH_ORDER                                                                             \
+    20                  /* after the handlers that make records, before connections are written    \
+                         */
+#define DB_HOSTS_MAX 32 /* after name resolution */
 #define DB_ADDRESSES_PER_HOST_MAX 4
 #define DB_EPOCH_UNIX_US INT64_C(946684800000000) /* 2000-01-01, PostgreSQL's zero */
 #define DB_EPOCH_UNIX_DAYS 10957
@@ -98,7 +99,7 @@ struct db_resolve; /* a name resolution in the pool; may outlive its connection 
 enum db_conn_state { DB_CONN_DOWN, DB_CONN_RESOLVING, DB_CONN_CONNECTING, DB_CONN_UP };
 struct db_conn {
     struct loop *loop;
-    char *url, *application_name;
+    char *url, *application_name, *settings;
     int64_t statement_timeout_ms, lock_timeout_ms;
     bool pooler_transaction;
     void (*on_state)(struct db_conn *conn, bool up, const struct error *err, void *userdata);

@@ -88,6 +88,7 @@ struct db_options {
     const char *url;              /* libpq URI or key=value text; may name several hosts */
     const char *application_name; /* shown in pg_stat_activity */
     int64_t statement_timeout_ms, lock_timeout_ms; /* 0 = none */
+    const char *settings;         /* for the session, "-c name=value -c …"; NULL = none; not behind a transaction pooler */
     bool pooler_transaction;      /* a transaction-pooling proxy is between: unnamed statements only */
 };
 /* Connects in the background and reconnects with backoff (20 ms × 1.6, ±20 %, at most 2 s) for ever. on_state is called on each change,

@@ -1,0 +1,52 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The two hot statements of the controller's store, in the shape in which it sends them.
+
+-- name: batches_partitions
+-- The partitions of today and of so many days before it are there.
+select ensure_partitions(current_date - $1::integer, current_date + 1);
+
+-- name: batches_fence
+-- Fails with 22012 unless the shard is at this sequence.
+with f as (
+    update shard set seq = $2::bigint, clock = clock_timestamp() where id = $1::smallint and seq = $2::bigint - 1 returning 1
+)
+select 1 / count(*) from f;
+
+-- name: batches_shard
+-- Where the shard stands.
+select seq from shard where id = $1::smallint;
+
+-- name: batches_insert
+-- One task per element.
+insert into task (id, created_at, namespace_id, state, priority, type, queue, parameters)
+select u.id, u.created_at, 1, 1, 5, u.type, u.queue, u.parameters
+from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[]) as u (id, created_at, type, queue, parameters);
+
+-- name: batches_succeed
+-- Every one of these tasks ends; all ids lie between $6 and $7, which spares the other partitions.
+update task t
+set state = 4, attempt = 1, recorded_by = 1, closed_by_report = true, worker_id = u.worker_id, started_at = u.started_at,
+    finished_at = u.finished_at, result = u.result
+from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::text[]) as u (id, worker_id, started_at, finished_at, result)
+where t.id = u.id and t.id between $6::uuid and $7::uuid and t.state not between 4 and 7;
+
+-- name: batches_succeed_unbounded
+-- The same without the bounds.
+update task t
+set state = 4, attempt = 1, recorded_by = 1, closed_by_report = true, worker_id = u.worker_id, started_at = u.started_at,
+    finished_at = u.finished_at, result = u.result
+from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::text[]) as u (id, worker_id, started_at, finished_at, result)
+where t.id = u.id and t.state not between 4 and 7;
+
+-- name: batches_journal
+-- One journal row.
+insert into journal (shard, seq, first_event, epoch, event_count, written_at, leases, events)
+values ($1::smallint, $2::bigint, $2::bigint, 1, 1, now(), $3::bytea, $4::bytea);
+
+-- name: batches_wal
+-- Bytes of WAL written so far.
+select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint;
+
+-- name: batches_hot
+-- Updates of tasks, and those of them that were HOT, as far as the statistics have got.
+select coalesce(sum(n_tup_upd), 0)::bigint, coalesce(sum(n_tup_hot_upd), 0)::bigint from pg_stat_user_tables where relname like 'task\_%';

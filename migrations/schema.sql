@@ -1,0 +1,607 @@
+--
+-- PostgreSQL database dump
+--
+
+--
+-- Name: ensure_partitions(date, date); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.ensure_partitions(from_day date, to_day date) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    parent text;
+    day date;
+    child text;
+    created integer := 0;
+begin
+    if to_day < from_day or to_day - from_day > 366 then
+        raise exception 'ensure_partitions: % to % is no range of days', from_day, to_day;
+    end if;
+    -- Controllers come here together, at midnight and at start.
+    perform pg_advisory_xact_lock(x'706c616e6b746f6f'::bigint);
+    foreach parent in array array['task', 'run', 'outcome', 'idempotency'] loop
+        for day in select generate_series(from_day, to_day, '1 day')::date loop
+            child := parent || to_char(day, '_YYYYMMDD');
+            continue when to_regclass(child) is not null;
+            -- Made alone and then attached: CREATE … PARTITION OF would stop every batch while it waits for a slow reader.
+            execute format('create table %I (like %I including defaults including constraints including storage) with (fillfactor = %s)',
+                           child, parent, case when parent in ('task', 'run') then 50 else 100 end);
+            if parent = 'idempotency' then
+                execute format('alter table %I attach partition %I for values from (%L) to (%L)', parent, child, day, day + 1);
+            else
+                execute format('alter table %I attach partition %I for values from (%L) to (%L)', parent, child, id_floor(day), id_floor(day + 1));
+            end if;
+            created := created + 1;
+        end loop;
+    end loop;
+    return created;
+end
+$$;
+
+--
+-- Name: FUNCTION ensure_partitions(from_day date, to_day date); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.ensure_partitions(from_day date, to_day date) IS 'Creates the missing partitions of these days (UTC, both included) and says how many. Called at each takeover and once a day for some days ahead; there is no default partition.';
+
+--
+-- Name: id_floor(date); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.id_floor(day date) RETURNS uuid
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN ((lpad(to_hex(((EXTRACT(epoch FROM day))::bigint * 1000)), 12, '0'::text) || repeat('0'::text, 20)))::uuid;
+
+--
+-- Name: FUNCTION id_floor(day date); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.id_floor(day date) IS 'No id of this day (UTC) or later is smaller: the first 48 bits are Unix milliseconds.';
+
+--
+-- Name: id_shard(uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.id_shard(id uuid) RETURNS integer
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (((get_byte(uuid_send(id), 6) & 15) << 8) | get_byte(uuid_send(id), 7));
+
+--
+-- Name: FUNCTION id_shard(id uuid); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.id_shard(id uuid) IS 'The shard of a task or run: the 12 bits behind the version.';
+
+--
+-- Name: api_key; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.api_key (
+    id uuid NOT NULL,
+    namespace_id integer NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    single_use boolean DEFAULT false NOT NULL,
+    role text NOT NULL,
+    name text NOT NULL,
+    digest bytea NOT NULL,
+    CONSTRAINT api_key_digest_check CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT api_key_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'worker'::text])))
+);
+
+--
+-- Name: COLUMN api_key.digest; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.api_key.digest IS 'SHA-256 of the key; the key itself is shown once and stored nowhere.';
+
+--
+-- Name: cluster; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.cluster (
+    only_row boolean DEFAULT true NOT NULL,
+    timeline bigint NOT NULL,
+    shard_count integer NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT cluster_only_row_check CHECK (only_row),
+    CONSTRAINT cluster_shard_count_check CHECK ((((shard_count >= 1) AND (shard_count <= 4096)) AND ((shard_count & (shard_count - 1)) = 0))),
+    CONSTRAINT cluster_timeline_check CHECK (((timeline >= 1) AND (timeline <= '4294967295'::bigint)))
+);
+
+--
+-- Name: TABLE cluster; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.cluster IS 'One row. timeline is random, part of tokens and cursors, and changed after a restore from backup. shard_count is fixed for ever: it is in every id.';
+
+--
+-- Name: idempotency; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.idempotency (
+    id uuid NOT NULL,
+    namespace_id integer NOT NULL,
+    day date NOT NULL,
+    shard smallint NOT NULL,
+    kind smallint NOT NULL,
+    key text NOT NULL,
+    digest bytea NOT NULL,
+    CONSTRAINT idempotency_kind_check CHECK (((kind >= 1) AND (kind <= 3)))
+)
+PARTITION BY RANGE (day);
+
+--
+-- Name: TABLE idempotency; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.idempotency IS 'Who was made under a key: task (1), run (2) or plan (3), with the digest of the request. Written in its batch. Keys are unique by the engine; the primary key is a backstop within the day (partitions cannot give more, and deleting rows one by one would cost more than it is worth).';
+
+--
+-- Name: journal; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.journal (
+    shard smallint NOT NULL,
+    seq bigint NOT NULL,
+    first_event bigint NOT NULL,
+    epoch integer NOT NULL,
+    event_count integer NOT NULL,
+    written_at timestamp with time zone NOT NULL,
+    leases bytea NOT NULL,
+    events bytea NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_vacuum_insert_threshold='50000');
+ALTER TABLE ONLY public.journal ALTER COLUMN leases SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal ALTER COLUMN events SET STORAGE EXTERNAL;
+
+--
+-- Name: TABLE journal; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.journal IS 'The row of batch (shard, seq): leases granted or carried forward in it (packed), its events (packed EventBatch, numbers first_event and up). Deleted below shard.journal_low: leases closed or carried, events acknowledged by the logger.';
+
+--
+-- Name: namespace; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.namespace (
+    id integer NOT NULL,
+    name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT namespace_name_check CHECK ((name ~ '^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$'::text))
+);
+
+--
+-- Name: namespace_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.namespace ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.namespace_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: outcome; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.outcome (
+    id uuid NOT NULL,
+    namespace_id integer NOT NULL,
+    state smallint NOT NULL,
+    is_run boolean NOT NULL,
+    finished_at timestamp with time zone NOT NULL,
+    run_id uuid,
+    type text NOT NULL
+)
+PARTITION BY RANGE (id);
+
+--
+-- Name: TABLE outcome; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.outcome IS 'Failed and cancelled tasks and runs, append-only: what makes lists by these states cheap although state is in no index of task or run. type is the task type or the plan name.';
+
+--
+-- Name: parked; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.parked (
+    shard smallint NOT NULL,
+    reason smallint NOT NULL,
+    namespace_id integer NOT NULL,
+    rank smallint DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone,
+    id uuid NOT NULL,
+    queue text DEFAULT ''::text NOT NULL
+)
+PARTITION BY LIST (reason);
+
+--
+-- Name: TABLE parked; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.parked IS 'Every unfinished task or run that is neither young nor leased. Each reason is a table of its own, with the one index that its readers follow.';
+
+--
+-- Name: COLUMN parked.rank; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.parked.rank IS 'Minus the priority, so that (rank, id) ascending is the order of a queue.';
+
+--
+-- Name: parked_due; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.parked_due (
+    shard smallint NOT NULL,
+    reason smallint NOT NULL,
+    namespace_id integer NOT NULL,
+    rank smallint DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone,
+    id uuid NOT NULL,
+    queue text DEFAULT ''::text NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='5000');
+
+--
+-- Name: parked_ready; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.parked_ready (
+    shard smallint NOT NULL,
+    reason smallint NOT NULL,
+    namespace_id integer NOT NULL,
+    rank smallint DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone,
+    id uuid NOT NULL,
+    queue text DEFAULT ''::text NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='5000');
+
+--
+-- Name: parked_run; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.parked_run (
+    shard smallint NOT NULL,
+    reason smallint NOT NULL,
+    namespace_id integer NOT NULL,
+    rank smallint DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone,
+    id uuid NOT NULL,
+    queue text DEFAULT ''::text NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='5000');
+
+--
+-- Name: plan; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.plan (
+    id uuid NOT NULL,
+    namespace_id integer NOT NULL,
+    latest_version integer NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    archived_at timestamp with time zone,
+    name text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    CONSTRAINT plan_latest_version_check CHECK ((latest_version > 0))
+);
+
+--
+-- Name: plan_version; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.plan_version (
+    plan_id uuid NOT NULL,
+    version integer NOT NULL,
+    steps integer NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    name text NOT NULL,
+    digest bytea NOT NULL,
+    message text DEFAULT ''::text NOT NULL,
+    created_by text DEFAULT ''::text NOT NULL,
+    document text NOT NULL,
+    source text NOT NULL,
+    CONSTRAINT plan_version_version_check CHECK ((version > 0))
+);
+
+--
+-- Name: TABLE plan_version; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.plan_version IS 'Immutable: runs are pinned to a version. digest is SHA-256 of document.';
+
+--
+-- Name: run; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.run (
+    id uuid NOT NULL,
+    plan_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    namespace_id integer NOT NULL,
+    plan_version integer NOT NULL,
+    state smallint NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    cancel_at timestamp with time zone,
+    rerun_of uuid,
+    plan_name text NOT NULL,
+    input text,
+    labels text,
+    output text,
+    counts bytea,
+    failure_code text,
+    failure_message text,
+    failure_details text,
+    failure_step text,
+    cancel_actor text,
+    cancel_reason text,
+    CONSTRAINT run_state_check CHECK (((state >= 1) AND (state <= 7)))
+)
+PARTITION BY RANGE (id);
+
+--
+-- Name: COLUMN run.counts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.run.counts IS 'Steps in all and by state, packed by the store.';
+
+--
+-- Name: shard; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.shard (
+    id smallint NOT NULL,
+    epoch integer DEFAULT 0 NOT NULL,
+    seq bigint DEFAULT 0 NOT NULL,
+    owner text,
+    address text,
+    lease_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    writer_pids integer[] DEFAULT '{}'::integer[] NOT NULL,
+    clock timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    event_next bigint DEFAULT 1 NOT NULL,
+    event_acked bigint DEFAULT 0 NOT NULL,
+    journal_low bigint DEFAULT 1 NOT NULL,
+    unclean integer DEFAULT 0 NOT NULL,
+    unclean_at timestamp with time zone,
+    suspect uuid
+)
+WITH (fillfactor='10', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
+
+--
+-- Name: TABLE shard; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.shard IS 'One row per shard, updated by every batch: pages are left nearly empty so that the versions of a row stay in its page and are pruned there.';
+
+--
+-- Name: task; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.task (
+    id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    namespace_id integer NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    state smallint NOT NULL,
+    priority smallint NOT NULL,
+    failures smallint DEFAULT 0 NOT NULL,
+    lost smallint DEFAULT 0 NOT NULL,
+    closed_by_report boolean DEFAULT false NOT NULL,
+    failure_non_retryable boolean DEFAULT false NOT NULL,
+    recorded_by integer,
+    due_at timestamp with time zone,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    cancel_at timestamp with time zone,
+    worker_id uuid,
+    run_id uuid,
+    retry_of uuid,
+    step text,
+    type text NOT NULL,
+    queue text NOT NULL,
+    parameters text,
+    spec text,
+    result text,
+    failure_code text,
+    failure_message text,
+    failure_details text,
+    cancel_actor text,
+    cancel_reason text,
+    CONSTRAINT task_state_check CHECK (((state >= 1) AND (state <= 9)))
+)
+PARTITION BY RANGE (id);
+
+--
+-- Name: TABLE task; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.task IS 'Lone tasks and steps of runs. The steps of a run are found by the 64 bits of id (time, shard) that they share with it.';
+
+--
+-- Name: parked_due; Type: TABLE ATTACH; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.parked ATTACH PARTITION public.parked_due FOR VALUES IN ('2');
+
+--
+-- Name: parked_ready; Type: TABLE ATTACH; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.parked ATTACH PARTITION public.parked_ready FOR VALUES IN ('1');
+
+--
+-- Name: parked_run; Type: TABLE ATTACH; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.parked ATTACH PARTITION public.parked_run FOR VALUES IN ('3');
+
+--
+-- Name: api_key api_key_digest_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_digest_key UNIQUE (digest);
+
+--
+-- Name: api_key api_key_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_pkey PRIMARY KEY (id);
+
+--
+-- Name: cluster cluster_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.cluster
+    ADD CONSTRAINT cluster_pkey PRIMARY KEY (only_row);
+
+--
+-- Name: idempotency idempotency_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (shard, namespace_id, key, day);
+
+--
+-- Name: journal journal_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.journal
+    ADD CONSTRAINT journal_pkey PRIMARY KEY (shard, seq);
+
+--
+-- Name: namespace namespace_name_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.namespace
+    ADD CONSTRAINT namespace_name_key UNIQUE (name);
+
+--
+-- Name: namespace namespace_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.namespace
+    ADD CONSTRAINT namespace_pkey PRIMARY KEY (id);
+
+--
+-- Name: outcome outcome_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.outcome
+    ADD CONSTRAINT outcome_pkey PRIMARY KEY (namespace_id, is_run, state, id);
+
+--
+-- Name: plan plan_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.plan
+    ADD CONSTRAINT plan_pkey PRIMARY KEY (id);
+
+--
+-- Name: plan_version plan_version_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.plan_version
+    ADD CONSTRAINT plan_version_pkey PRIMARY KEY (plan_id, version);
+
+--
+-- Name: run run_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.run
+    ADD CONSTRAINT run_pkey PRIMARY KEY (id);
+
+--
+-- Name: shard shard_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.shard
+    ADD CONSTRAINT shard_pkey PRIMARY KEY (id);
+
+--
+-- Name: task task_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.task
+    ADD CONSTRAINT task_pkey PRIMARY KEY (id);
+
+--
+-- Name: api_key_of_namespace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX api_key_of_namespace ON public.api_key USING btree (namespace_id, id);
+
+--
+-- Name: parked_due_order; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX parked_due_order ON public.parked_due USING btree (shard, due_at, id);
+
+--
+-- Name: parked_ready_order; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX parked_ready_order ON public.parked_ready USING btree (shard, namespace_id, queue, rank, id);
+
+--
+-- Name: parked_run_order; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX parked_run_order ON public.parked_run USING btree (shard, id);
+
+--
+-- Name: plan_name; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX plan_name ON public.plan USING btree (namespace_id, name) WHERE (archived_at IS NULL);
+
+--
+-- Name: plan_of_namespace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX plan_of_namespace ON public.plan USING btree (namespace_id, id);
+
+--
+-- Name: run_of_plan; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX run_of_plan ON ONLY public.run USING btree (plan_id, id);
+
+--
+-- Name: api_key api_key_namespace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_namespace_id_fkey FOREIGN KEY (namespace_id) REFERENCES public.namespace(id);
+
+--
+-- Name: plan plan_namespace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.plan
+    ADD CONSTRAINT plan_namespace_id_fkey FOREIGN KEY (namespace_id) REFERENCES public.namespace(id);
+
+--
+-- Name: plan_version plan_version_plan_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.plan_version
+    ADD CONSTRAINT plan_version_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.plan(id);
+
+--
+-- PostgreSQL database dump complete
+--
+
