@@ -11,11 +11,13 @@
  */
 #include "db/db.h"
 #include "engine/engine.h"
+#include "pbjson/pbjson.h"
 
 struct store;
 
 struct store_options {
     const char *database;      /* libpq URL */
+    struct pbjson_registry *registry; /* for spec_complete on rows that are loaded */
     const char *instance;      /* stable id of this controller (its state directory's); takes its own shards back at once */
     const char *address;       /* where it is reached, for the shard rows */
     bool pooler_transaction;
