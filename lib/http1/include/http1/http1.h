@@ -96,7 +96,8 @@ void http1_respond(struct http1_request *request, unsigned http_status,
  * was refused as above, or the peer has gone: the request must be ended all the same. */
 bool http1_stream_begin(struct http1_request *request, unsigned http_status,
                         const struct http1_header *headers, size_t header_count);
-/* False when the peer has gone or does not read (its buffer is full: the connection is cut). */
+/* False when the peer has gone or does not read (its buffer of NET_WRITE_MAX_BYTES is full: the
+ * connection is cut). on_close is not called for what this tells. */
 bool http1_stream_write(struct http1_request *request, const void *data, size_t len);
 bool http1_stream_writable(const struct http1_request *request); /* below the high-water mark */
 void http1_stream_on_drain(struct http1_request *request, http1_request_fn fn, void *userdata);
