@@ -8,7 +8,8 @@
  * until its callback returns, except the request of a unary or server-streaming method, which lives in the call's arena.
  * Back-pressure: the peer's stream window is given back as message callbacks return (or when rpc_call_resume is called after
  * rpc_call_pause); rpc_call_writable turns false above 256 KiB of unsent output, and on_writable follows.
- * All callbacks come from the loop, never from inside the call that caused them. After on_close none follows.
+ * All callbacks come from the loop, never from inside the call that caused them, except that freeing a server or channel ends its open
+ * calls on the spot. After on_close none follows.
  */
 #include <protobuf-c/protobuf-c.h>
 #include "base/arena.h"
@@ -24,6 +25,7 @@ struct rpc_method {
     const char *name; /* "SubmitTask" */
     enum rpc_kind kind;
     const ProtobufCMessageDescriptor *input, *output;
+    bool changes; /* creates or changes things: unknown fields of its request are refused */
     uint16_t ops_index; /* place of the handler in the service's ops struct, seen as an array of function pointers */
     uint32_t access;    /* bits (1 << plankton.v1.Role) of who may call, from option plankton.v1.access; 0 = nobody has said: refused */
     bool rejects_unknown; /* unknown fields are refused: its http rule is POST, PUT, PATCH or DELETE, or access.rejects_unknown */
@@ -52,6 +54,8 @@ bool rpc_call_writable(const struct rpc_call *call);
 void rpc_call_pause(struct rpc_call *call); /* no more on_message until resume */
 void rpc_call_resume(struct rpc_call *call);
 const char *rpc_call_metadata(const struct rpc_call *call, const char *name); /* request metadata (server), response's (client); or NULL */
+/* The decoded value of a "-bin" name, in the call's arena; false when absent or not base64. */
+bool rpc_call_metadata_bin(struct rpc_call *call, const char *name, struct slice *ret);
 const char *rpc_call_peer(const struct rpc_call *call);
 bool rpc_call_peer_is_local(const struct rpc_call *call); /* loopback or unix socket */
 int64_t rpc_call_remaining_ms(const struct rpc_call *call); /* to its deadline; INT64_MAX = none */
@@ -94,6 +98,8 @@ void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *message); /* 
 void rpc_call_finish(struct rpc_call *call);                                /* OK, nothing more to send */
 /* status ≠ OK with message; reason, field and violations become google.rpc.ErrorInfo (domain "plankton"), BadRequest, RetryInfo. */
 void rpc_call_fail(struct rpc_call *call, const struct error *err);
+/* Metadata of the answer. Values of "-bin" names are given as they are and coded here. Headers: before the first message only. */
+void rpc_call_set_header(struct rpc_call *call, const char *name, const char *value);
 void rpc_call_set_trailer(struct rpc_call *call, const char *name, const char *value);
 
 /* ---- client ---- */

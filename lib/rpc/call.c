@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a call is on either side: its life, its output, and what both users may ask of it. */
+#include <stdlib.h>
+#include "base/text.h"
+#include "internal.h"
+
+/* Calls are reused with their arena and buffers: the steady path allocates nothing. */
+static _Thread_local struct list pool;
+static _Thread_local size_t pool_count;
+
+static void call_clear(struct rpc_call *call)
+{
+    struct h2_stream stream = call->stream;
+    struct arena arena = call->arena;
+    struct buf in = call->in;
+
+    memset(call, 0, sizeof *call);
+    call->stream = stream;
+    call->arena = arena;
+    call->in = in;
+    call->grpc_status = call->http_status = -1;
+    list_init(&call->children);
+}
+
+struct rpc_call *rpc__call_new(struct rpc_end *end)
+{
+    struct rpc_call *call;
+
+    if (pool_count > 0) {
+        call = LIST_FIRST(&pool, struct rpc_call, node);
+        list_remove(&call->node);
+        pool_count--;
+    } else {
+        call = mem_zalloc(sizeof *call);
+        h2_stream_init(&call->stream);
+        arena_init(&call->arena, 0);
+    }
+    call_clear(call);
+    /* What may wait unread is one message and a window of further ones. */
+    call->in.max = end->message_bytes_max + (2u << 20);
+    call->refs = 1;
+    call->end = end;
+    list_push(&end->calls, &call->node);
+    end->open_calls++;
+    return call;
+}
+
+static void call_recycle(struct rpc_call *call)
+{
+    if (!pool.next)
+        list_init(&pool);
+    if (pool_count >= RPC_CALLS_POOLED) {
+        h2_stream_fini(&call->stream);
+        arena_fini(&call->arena);
+        buf_fini(&call->in);
+        free(call);
+        return;
+    }
+    h2_stream_reset_for_reuse(&call->stream);
+    if (call->arena.used_bytes > RPC_ARENA_KEEP_BYTES)
+        arena_fini(&call->arena);
+    arena_reset(&call->arena);
+    if (call->in.cap > RPC_INPUT_KEEP_BYTES)
+        buf_fini(&call->in);
+    buf_clear(&call->in);
+    list_push_front(&pool, &call->node);
+    pool_count++;
+}
+
+struct rpc_call *rpc_call_ref(struct rpc_call *call)
+{
+    call->refs++;
+    return call;
+}
+
+void rpc_call_unref(struct rpc_call *call)
+{
+    if (call && --call->refs == 0)
+        call_recycle(call);
+}
+
+void rpc__call_unlist(struct rpc_call *call)
+{
+    if (call->unlisted)
+        return;
+    call->unlisted = true;
+    list_remove(&call->node);
+    list_remove(&call->child_node);
+    heap_remove(&call->end->deadlines, &call->deadline_node);
+    call->end->open_calls--;
+}
+
+void rpc__cancel_children(struct rpc_call *call)
+{
+    while (!list_empty(&call->children)) {
+        struct rpc_call *child = LIST_ENTRY(call->children.next, struct rpc_call, child_node);
+        list_remove(&child->child_node);
+        rpc_call_cancel(child);
+    }
+}
+
+void rpc__header_add(struct rpc_call *call, struct rpc_header **list, struct slice name,
+                     struct slice value)
+{
+    struct rpc_header *header = arena_alloc(&call->arena, sizeof *header);
+
+    header->name = (struct slice){arena_strndup(&call->arena, name.data, name.len), name.len};
+    header->value = (struct slice){arena_strndup(&call->arena, value.data, value.len), value.len};
+    header->next = NULL;
+    while (*list)
+        list = &(*list)->next;
+    *list = header;
+}
+
+size_t rpc__header_count(const struct rpc_header *list)
+{
+    size_t n = 0;
+
+    for (; list; list = list->next)
+        n++;
+    return n;
+}
+
+enum status rpc__send(struct rpc_call *call, const ProtobufCMessage *message)
+{
+    size_t len = protobuf_c_message_get_packed_size(message);
+    uint8_t *out;
+
+    if (len > RPC_MESSAGE_BYTES_MAX)
+        return STATUS_RESOURCE_EXHAUSTED;
+    out = h2_stream_reserve(&call->stream, RPC_PREFIX_BYTES + len);
+    if (!out)
+        return STATUS_RESOURCE_EXHAUSTED;
+    out[0] = 0;
+    out[1] = (uint8_t)(len >> 24);
+    out[2] = (uint8_t)(len >> 16);
+    out[3] = (uint8_t)(len >> 8);
+    out[4] = (uint8_t)len;
+    protobuf_c_message_pack(message, out + RPC_PREFIX_BYTES);
+    h2_stream_commit(&call->stream, RPC_PREFIX_BYTES + len);
+    return STATUS_OK;
+}
+
+enum status rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message)
+{
+    return call->server ? rpc__server_send(call, message) : rpc__client_send(call, message);
+}
+
+struct arena *rpc_call_arena(struct rpc_call *call)
+{
+    return &call->arena;
+}
+
+const struct rpc_method *rpc_call_method(const struct rpc_call *call)
+{
+    return call->method;
+}
+
+bool rpc_call_writable(const struct rpc_call *call)
+{
+    return !call->finished && !call->closed && h2_stream_writable(&call->stream);
+}
+
+void rpc_call_pause(struct rpc_call *call)
+{
+    call->paused = true;
+}
+
+void rpc_call_resume(struct rpc_call *call)
+{
+    if (!call->paused)
+        return;
+    call->paused = false;
+    rpc__end_pump_later(call);
+}
+
+static const struct rpc_header *find_metadata(const struct rpc_call *call, const char *name)
+{
+    for (const struct rpc_header *header = call->metadata_in; header; header = header->next) {
+        if (slice_is(header->name, name))
+            return header;
+    }
+    return NULL;
+}
+
+const char *rpc_call_metadata(const struct rpc_call *call, const char *name)
+{
+    const struct rpc_header *header = find_metadata(call, name);
+
+    return header ? header->value.data : NULL;
+}
+
+bool rpc_call_metadata_bin(struct rpc_call *call, const char *name, struct slice *ret)
+{
+    const struct rpc_header *header = find_metadata(call, name);
+    char *out;
+    size_t len;
+
+    if (!header)
+        return false;
+    /* Duplicates may have been joined by commas; the first one is taken, as for text. */
+    len = strcspn(header->value.data, ",");
+    out = arena_alloc(&call->arena, len + 4);
+    if (!text_from_base64(header->value.data, len, out, &len))
+        return false;
+    *ret = (struct slice){out, len};
+    return true;
+}
+
+int64_t rpc_call_remaining_ms(const struct rpc_call *call)
+{
+    uint64_t now_us;
+
+    if (call->deadline_us == 0)
+        return INT64_MAX;
+    now_us = clock_monotonic_us();
+    return call->deadline_us > now_us ? (int64_t)((call->deadline_us - now_us + 999) / 1000) : 0;
+}
+
+bool rpc_call_is_open(const struct rpc_call *call)
+{
+    return !call->finished && !call->closed && !call->closing;
+}
+
+void *rpc_call_userdata(const struct rpc_call *call)
+{
+    return call->userdata;
+}
+
+const char *rpc_call_peer(const struct rpc_call *call)
+{
+    return call->conn ? net_stream_peer(h2_net(call->conn->h2)) : "";
+}
+
+bool rpc_call_peer_is_local(const struct rpc_call *call)
+{
+    return call->conn && net_stream_is_local(h2_net(call->conn->h2));
+}
