@@ -61,10 +61,11 @@ enum engine_effect_kind {
     /* immediate */
     ENGINE_TAKE,
     ENGINE_DRAIN,
-    ENGINE_KEY_LOOKUP,  /* answer with KEY_ROW */
-    ENGINE_TASK_LOOKUP, /* answer with TASK_ROW */
-    ENGINE_REFILL,      /* answer with REFILL_ROWS */
-    ENGINE_SHARD_LOST,  /* a worker has seen a higher epoch: stop, drop the shard */
+    ENGINE_KEY_LOOKUP,   /* answer with KEY_ROW */
+    ENGINE_TASK_LOOKUP,  /* answer with TASK_ROW */
+    ENGINE_REFILL,       /* answer with REFILL_ROWS */
+    ENGINE_CLOSE_STREAM, /* a newer stream of the same worker has taken its place */
+    ENGINE_SHARD_LOST,   /* a worker has seen a higher epoch: stop, drop the shard */
 };
 
 struct engine_reply {
@@ -76,7 +77,8 @@ struct engine_reply {
     bool duplicate; /* the key was used before, with the same digest */
     /* status OK, yet it is not held in memory: the host reads the database now, which has all that
      * was decided before this reply (id says which, is_run what). A task that is absent there as
-     * well is NOT_FOUND; READ_*, WATCH_* and duplicates may be answered so. */
+     * well is NOT_FOUND; READ_*, WATCH_* and duplicates may be answered so. CANCEL_RUN too, with
+     * status FAILED_PRECONDITION: the answer when the run is there. */
     bool not_in_memory;
     bool is_run;
     bool cancel_requested; /* the cancel was noted; the task or run is not yet terminal */
@@ -140,8 +142,9 @@ struct engine_task_lookup {
 };
 /*
  * reason READY: tasks parked READY of (namespace, queue) behind the place (priority, id) in order
- * (priority desc, id asc); from_start: from the first on. reason DUE: tasks parked DUE with
- * after_us < due ≤ until_us, by due. At most limit rows, with shard.seq of the same snapshot.
+ * (priority desc, id asc); from_start: from the first on. reason DUE: tasks parked DUE behind the
+ * place (after_us, id) with due ≤ until_us, in order (due, id). At most limit rows, with shard.seq
+ * of the same snapshot.
  */
 struct engine_refill {
     uint64_t read;
@@ -166,7 +169,7 @@ struct engine_effect {
         struct engine_answer answer;
         struct engine_cancel_work cancel;
         struct engine_watch_update watch; /* WATCH_UPDATE, WATCH_END */
-        struct engine_take take; /* TAKE; SHARD_LOST: epoch = the one seen; DRAIN: stream */
+        struct engine_take take; /* TAKE; SHARD_LOST: epoch seen; DRAIN, CLOSE_STREAM: stream */
         struct engine_key_lookup key_lookup;
         struct engine_task_lookup task_lookup;
         struct engine_refill refill;

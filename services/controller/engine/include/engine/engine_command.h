@@ -4,9 +4,10 @@
 /*
  * What goes in: one struct engine_command a call of engine_apply. now_us never goes back (a smaller
  * value counts as the last one) and is the clock that ids are made from. ticket is the caller's
- * own; each command that has one gets exactly one REPLY (WATCH_RUN: a REPLY, then updates, then
- * WATCH_END). The shard of a task or run is the one in its id. Commands for a shard that is not
- * loaded are answered UNAVAILABLE, reason NOT_OWNER; those of streams are dropped.
+ * own, 0 = no answer wanted; each command that has one gets exactly one REPLY (WATCH_RUN: a REPLY,
+ * then updates, then WATCH_END). The shard of a task or run is the one in its id. Commands for a
+ * shard that is not loaded are answered UNAVAILABLE, reason NOT_OWNER; those of streams are
+ * dropped.
  */
 #include "engine/engine_types.h"
 
@@ -85,8 +86,8 @@ struct engine_load_begin {
     const struct engine_queue_name *queues; /* that have tasks parked READY */
     uint32_t queues_len;
     int64_t due_next_us; /* earliest parked DUE; ENGINE_FOREVER = none */
-    /* id_hash-like 64-bit hashes by engine_key_hash of all keys that are kept; keys_complete: these
-     * are all, so that a key not among them needs no read. */
+    /* By engine_key_hash, of keys that are kept; keys_complete: these are all, so that a key not
+     * among them needs no read. */
     const uint64_t *key_hashes;
     uint32_t key_hashes_len;
     bool keys_complete;

@@ -135,6 +135,25 @@ struct engine_task_change {
     struct slice result;
 };
 
+/*
+ * What a rebuild must find although it is neither young nor leased. A row's identity is its id;
+ * removals carry the whole old image, so that any key can be deleted by. Steps of runs are never
+ * parked: their run is.
+ */
+enum engine_parked_reason {
+    ENGINE_PARKED_READY = 1, /* waits in its queue; order (priority desc, id) */
+    ENGINE_PARKED_DUE = 2,   /* waits for due_us */
+    ENGINE_PARKED_RUN = 3,   /* a run that is not finished */
+};
+struct engine_parked {
+    struct id id;
+    int64_t due_us; /* 0 for READY and RUN */
+    enum engine_parked_reason reason;
+    uint32_t namespace_id;
+    const char *queue; /* "" for RUN */
+    int32_t priority;
+};
+
 /* A whole row: given out for an insert (then change.state may already be terminal), and given in
  * when a shard is loaded or a task is read (then spec must be complete, spec_text parsed). */
 struct engine_task_row {
@@ -146,7 +165,9 @@ struct engine_task_row {
     const char *step;
     struct id retry_of;
     struct engine_task_change change;
-    bool parked; /* given in: it has a row in `parked` */
+    /* Given in: its row in `parked`; 0 = none. */
+    enum engine_parked_reason parked;
+    int64_t parked_due_us;
 };
 
 /* A success of a task whose row was inserted by an earlier batch: the hot, narrow form. */
@@ -183,26 +204,7 @@ struct engine_run_row {
     int64_t created_us;
     struct id rerun_of;
     struct engine_run_change change;
-    bool parked;
-};
-
-/*
- * What a rebuild must find although it is neither young nor leased. A row's identity is its id;
- * removals carry the whole old image, so that any key can be deleted by. Steps of runs are never
- * parked: their run is.
- */
-enum engine_parked_reason {
-    ENGINE_PARKED_READY = 1, /* waits in its queue; order (priority desc, id) */
-    ENGINE_PARKED_DUE = 2,   /* waits for due_us */
-    ENGINE_PARKED_RUN = 3,   /* a run that is not finished */
-};
-struct engine_parked {
-    struct id id;
-    int64_t due_us; /* 0 for READY and RUN */
-    enum engine_parked_reason reason;
-    uint32_t namespace_id;
-    const char *queue; /* "" for RUN */
-    int32_t priority;
+    bool parked; /* given in */
 };
 
 struct engine_key_row {
