@@ -287,6 +287,8 @@ static unsigned run_llhttp(struct reader *reader, struct slice head, const char 
     llhttp_init(&reader->parser, HTTP_REQUEST, (llhttp_settings_t *)&SETTINGS);
     error = llhttp_execute(&reader->parser, head.data, head.len);
     *ret_why = llhttp_get_error_reason(&reader->parser);
+    if (!*ret_why || !**ret_why)
+        *ret_why = "the head is malformed";
     if (reader->too_many) {
         *ret_why = "there are too many headers";
         return 431;
