@@ -271,7 +271,7 @@ static bool call_max(struct eval *eval, const struct node *node, struct value *r
 static bool call_json(struct eval *eval, const struct node *node, struct value *ret)
 {
     AUTO(json_drop) json_t *json = NULL;
-    AUTO(buf_fini) struct buf text;
+    AUTO(buf_fini) struct buf text = {0};
     struct slice empty = {0};
     struct value value;
 

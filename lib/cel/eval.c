@@ -546,7 +546,7 @@ bool cel__eval_plain(struct eval *eval, const struct node *node, struct value *r
 /* Stops counting as soon as the bound is passed. */
 static bool size_within(const json_t *json, size_t *left)
 {
-    AUTO(buf_fini) struct buf text;
+    AUTO(buf_fini) struct buf text = {0};
 
     if (json_is_string(json) && json_string_length(json) > *left)
         return false;

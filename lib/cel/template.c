@@ -53,10 +53,10 @@ static struct part *add_part(struct builder *builder)
 
 static void add_literal(struct builder *builder, const char *begin, const char *end)
 {
-    if (end == begin)
-        return;
-    add_part(builder)->literal = (struct slice){
-        arena_strndup(builder->arena, begin, (size_t)(end - begin)), (size_t)(end - begin)};
+    size_t len = (size_t)(end - begin);
+
+    if (len)
+        add_part(builder)->literal = (struct slice){arena_memdup(builder->arena, begin, len), len};
 }
 
 static uint32_t column_of(struct slice text, const char *at)
@@ -149,7 +149,7 @@ enum status cel_template_eval(const struct cel_template *tmpl, const struct cel_
                               json_t **ret, struct error *err)
 {
     struct error full = {0};
-    AUTO(buf_fini) struct buf out;
+    AUTO(buf_fini) struct buf out = {0};
     enum status status;
 
     buf_init(&out, CEL_RESULT_BYTES_MAX);

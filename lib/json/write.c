@@ -274,7 +274,7 @@ enum status json_append(struct buf *out, const json_t *json)
 
 static char *text_in(const json_t *json, struct arena *arena, enum key_order order)
 {
-    AUTO(buf_fini) struct buf out;
+    AUTO(buf_fini) struct buf out = {0};
     enum status status;
 
     buf_init(&out, SIZE_MAX / 2);

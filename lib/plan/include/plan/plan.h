@@ -19,7 +19,7 @@
 #define PLAN_BYTES_MAX ((size_t)1024 * 1024)
 #define PLAN_STEPS_MAX 10000
 #define PLAN_PROBLEMS_MAX 100
-#define PLAN_NAME_BYTES_MAX 128
+#define PLAN_NAME_BYTES_MAX 64
 #define PLAN_STEP_ID_BYTES_MAX 64
 #define PLAN_TASK_TYPE_BYTES_MAX 64
 #define PLAN_DESCRIPTION_BYTES_MAX 4096
@@ -27,7 +27,8 @@
 #define PLAN_INPUT_BYTES_MAX ((size_t)256 * 1024)
 #define PLAN_DURATION_MS_MAX ((int64_t)366 * 24 * 3600 * 1000)
 #define PLAN_ATTEMPTS_MAX 1000
-#define PLAN_PRIORITY_MAX 1000 /* from -1000 */
+#define PLAN_PRIORITY_MAX 9 /* from 0 (last) */
+#define PLAN_PRIORITY_DEFAULT 5
 #define PLAN_LABELS_MAX 32
 #define PLAN_LABEL_BYTES_MAX 256
 
@@ -41,7 +42,7 @@ enum plan_step_kind {
 
 /* What is not said in the step or in the plan's defaults has the value named here. */
 struct plan_retry {
-    uint32_t max_attempts;            /* 1: no retry */
+    uint32_t max_attempts;            /* 3; 1: no retry */
     int64_t initial_backoff_ms;       /* 1000 */
     double multiplier;                /* 2 */
     int64_t max_backoff_ms;           /* 60000 */
@@ -64,7 +65,7 @@ struct plan_step {
     const struct cel_document *parameters;  /* never NULL; {} when none */
     const struct cel_document *environment; /* NULL when none */
     const char *queue;                      /* "default" when none */
-    int32_t priority;                       /* 0 when none */
+    int32_t priority;                       /* PLAN_PRIORITY_DEFAULT when none */
     const char *labels;                     /* JSON text of an object of strings, "{}" when none */
     struct plan_retry retry;
     struct plan_timeout timeout;
@@ -123,7 +124,8 @@ struct plan_step_result {
 };
 struct plan_context {
     struct slice input; /* effective input, JSON text */
-    struct slice run;   /* JSON text of an object: run.id, run.plan …; empty = absent */
+    struct slice
+        run; /* JSON text of an object: run.id, run.plan (name), run.version; empty = absent */
     /* Result of a finished step; false when it has none. Asked only for steps in the transitive
      * needs. */
     bool (*step_result)(void *userdata, uint32_t step, struct plan_step_result *ret);
