@@ -205,7 +205,7 @@ enum status json_parse_with_positions(struct slice text, size_t bytes_max, struc
 
     if (status != STATUS_OK)
         return json__report_at(&fault, bytes_max, status, arena, err);
-    status = json_parse(text, bytes_max, ret, err);
+    status = json__build(text, ret, err);
     if (status != STATUS_OK)
         return status;
     positions = ARENA_NEW(arena, struct json_positions);

@@ -16,6 +16,8 @@ enum status json__report(const struct json_fault *fault, size_t bytes_max, enum 
 enum status json__report_at(const struct json_fault *fault, size_t bytes_max, enum status status,
                             struct arena *arena, struct error *err);
 void json__place(const char *text, const char *at, uint32_t *ret_line, uint32_t *ret_column);
+/* The DOM of text that json__check has accepted. */
+enum status json__build(struct slice text, json_t **ret, struct error *err);
 /* Decodes the inside of a checked string; out needs len bytes at most. */
 size_t json__unescape(const char *text, size_t len, char *out);
 size_t json__utf8(uint32_t code, char *out); /* ≤ 4 bytes */

@@ -10,6 +10,7 @@
 /* Strings are written in pieces, so that the room reserved is near to what is needed. */
 #define PIECE_BYTES 1024
 #define NUMBER_BYTES_MAX 32
+#define KEYS_ON_STACK 24
 
 enum key_order {
     KEYS_AS_THEY_ARE,
@@ -95,6 +96,17 @@ static size_t write_piece(const char *text, size_t len, char *out, size_t out_by
     return n;
 }
 
+/* Most strings need no care: their bytes are taken as they are. */
+static size_t plain_prefix(struct slice text)
+{
+    size_t n = 0;
+
+    while (n < text.len && text.data[n] >= 0x20 && text.data[n] < 0x7F && text.data[n] != '"' &&
+           text.data[n] != '\\')
+        n++;
+    return n;
+}
+
 enum status json_append_string(struct buf *out, struct slice text)
 {
     char piece[PIECE_BYTES];
@@ -102,6 +114,11 @@ enum status json_append_string(struct buf *out, struct slice text)
 
     if (buf_append(out, "\"", 1) != STATUS_OK)
         return STATUS_RESOURCE_EXHAUSTED;
+    used = plain_prefix(text);
+    if (buf_append(out, text.data, used) != STATUS_OK)
+        return STATUS_RESOURCE_EXHAUSTED;
+    text.data += used;
+    text.len -= used;
     while (text.len) {
         size_t n = write_piece(text.data, text.len, piece, sizeof(piece), &used);
 
@@ -206,7 +223,10 @@ static enum status append_member(struct buf *out, const char *key, const json_t 
 
 static enum status append_sorted(struct buf *out, const json_t *json)
 {
-    AUTO(free_ptr) const char **keys = mem_alloc((json_object_size(json) + 1) * sizeof(*keys));
+    size_t count = json_object_size(json);
+    AUTO(free_ptr)
+    const char **many = count > KEYS_ON_STACK ? mem_alloc(count * sizeof(*many)) : NULL;
+    const char *few[KEYS_ON_STACK], **keys = many ? many : few;
     enum status status = STATUS_OK;
     const char *key;
     json_t *value;

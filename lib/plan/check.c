@@ -214,6 +214,21 @@ static bool is_expression(const json_t *json)
     return text && len >= 5 && strncmp(text, "${{", 3) == 0 && strcmp(text + len - 2, "}}") == 0;
 }
 
+/* Adds up what the text may need at most, to find the few documents that must be written out to be
+ * measured. */
+static size_t most_bytes(const json_t *json)
+{
+    size_t sum = 2, index;
+    const char *key;
+    json_t *value;
+
+    if (json_is_string(json))
+        return json_string_length(json) * 6 + 2; /* as if all of it needed escapes */
+    json_array_foreach(json, index, value) sum += most_bytes(value) + 1;
+    json_object_foreach((json_t *)json, key, value) sum += strlen(key) * 6 + most_bytes(value) + 4;
+    return json_is_number(json) ? 32 : sum;
+}
+
 static void check_free(struct problems *problems, const struct at *at, const json_t *json)
 {
     AUTO(buf_fini) struct buf text = {0};
@@ -222,6 +237,8 @@ static void check_free(struct problems *problems, const struct at *at, const jso
         wrong_type(problems, at, json, "an object");
         return;
     }
+    if (most_bytes(json) <= PLAN_PARAMETERS_BYTES_MAX)
+        return;
     buf_init(&text, PLAN_PARAMETERS_BYTES_MAX);
     if (json_append(&text, json) != STATUS_OK)
         plan__problem(problems, at, NULL, "is larger than 256 KiB");
