@@ -74,8 +74,14 @@ static void convert_task_body(struct api *api, struct arena *arena, const struct
     out->environment = spec->environment;
     out->retry = spec->retry;
     out->timeout = spec->timeout;
-    out->labels = spec->labels;
     out->n_labels = spec->n_labels;
+    out->labels = ARENA_ARRAY(arena, Plankton__V1__Task__LabelsEntry *, spec->n_labels + 1);
+    for (size_t i = 0; i < spec->n_labels; i++) {
+        out->labels[i] = ARENA_NEW(arena, Plankton__V1__Task__LabelsEntry);
+        plankton__v1__task__labels_entry__init(out->labels[i]);
+        out->labels[i]->key = spec->labels[i]->key;
+        out->labels[i]->value = spec->labels[i]->value;
+    }
 }
 
 Plankton__V1__Task *convert_task(struct api *api, struct arena *arena, const struct engine_task_view *view, bool bodies)

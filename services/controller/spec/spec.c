@@ -134,7 +134,7 @@ static void convert_requires(struct arena *arena, const Plankton__V1__Environmen
         return;
     struct engine_label *labels = ARENA_ARRAY(arena, struct engine_label, environment->n_requires);
     for (size_t i = 0; i < environment->n_requires; i++)
-        labels[i] = (struct engine_label){environment->requires_[i]->key, environment->requires_[i]->value};
+        labels[i] = (struct engine_label){environment->requires[i]->key, environment->requires[i]->value};
     ret->requires = labels;
     ret->requires_len = (uint32_t)environment->n_requires;
 }

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plankton: one command for everything. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct verb {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+};
+
+static const struct verb verbs[] = {
+    {"up", "run everything on this machine", verb_up},
+    {"stop", "stop what `up --detach` has started", verb_stop},
+    {"status", "say whether it runs, and where", verb_status},
+    {"migrate", "bring a database to the newest schema", verb_migrate},
+};
+
+int cli_fail(const struct error *err)
+{
+    fprintf(stderr, "plankton: %s\n", err->message);
+    return 1;
+}
+
+static void usage(FILE *out)
+{
+    fprintf(out, "usage: plankton VERB [OPTIONS]; plankton VERB --help\n\n");
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        fprintf(out, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        usage(argc < 2 ? stderr : stdout);
+        return argc < 2 ? 2 : 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("plankton " PLANKTON_VERSION "\n");
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        if (strcmp(argv[1], verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "plankton: there is no verb `%s`\n", argv[1]);
+    usage(stderr);
+    return 2;
+}

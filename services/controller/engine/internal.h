@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+/*
+ * What the engine's files share: the structs of its memory and the functions between its parts.
+ * Ownership: an engine owns its shards, workers, types and watches; a shard its queues, tasks,
+ * runs, keys and journal; a task its lease. Nothing is shared between shards but workers and types.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/arena.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "engine/engine.h"
+#include "plan/plan.h"
+
+#define US_PER_MS INT64_C(1000)
+#define TIMEOUT_MARGIN_MS 2000 /* a worker stops its own work first; then the engine asks */
+#define LOST_BACKOFF_MS 1000   /* before the attempt after a lost one; doubles */
+#define WORKER_FORGET_MS 600000
+#define UNCLEAN_CLEAR_MS 600000
+#define CLOSED_BYTES_MAX (16u * 1024 * 1024)
+#define KEYS_MAX 65536        /* remembered in memory, of the process */
+#define CARRY_BATCH_MAX 10000 /* leases carried forward in one batch */
+#define LOOKUPS_MAX 20000     /* reads of single tasks outstanding, of the process */
+#define REFILL_DUE_LIMIT 50000
+
+struct shard;
+struct queue;
+struct run;
+struct worker;
+
+/* Retry and timeouts of a task that differ from the default; one allocation with its codes. */
+struct options {
+    struct engine_retry retry;
+    struct engine_timeouts timeouts;
+};
+
+struct watch {
+    struct map_node by_ticket; /* engine->watches */
+    struct list link;          /* of the task or run */
+    uint64_t ticket;
+    struct task *task;
+    struct run *run;
+};
+
+/* What few tasks have. Texts are owned, "" or NULL when absent. */
+struct task_more {
+    struct engine_failure failure; /* texts owned through failure_text */
+    char *failure_text;
+    struct engine_cancel cancel;
+    char *cancel_text;
+    int64_t cancel_deadline_us;
+    struct id retry_of;
+    double progress;
+    char *progress_message;
+    struct list watches;
+};
+
+enum away {
+    AWAY_NO = 0,
+    AWAY_READY, /* behind its queue's window: only its row on disk counts */
+    AWAY_DUE,   /* due later than the shard's due window */
+};
+
+struct task {
+    struct map_node by_id; /* shard->tasks */
+    struct id id;
+    struct heap_node ready; /* lane->ready */
+    struct heap_node timer; /* engine->task_timers */
+    int64_t timer_us;       /* closed: number of the next read when it was closed */
+    struct list dirty;      /* shard->dirty_tasks */
+    struct list age;        /* shard->young, shard->away, shard->closed, or none */
+    struct shard *shard;
+    struct lane *lane;
+    struct run *run;
+    struct lease *lease; /* the open one */
+    struct task_more *more;
+    struct options *options;
+    int64_t created_us, due_us, started_us, finished_us;
+    int64_t parked_due_us, stored_due_us; /* of its parked row: wanted, on disk */
+    struct id worker;   /* of the highest closed attempt */
+    const char *result; /* own memory for steps, the gathering arena's for lone tasks */
+    uint64_t seq;       /* away, closed: the batch that says so */
+    uint32_t result_len;
+    uint32_t attempt; /* highest closed */
+    uint32_t step;    /* index in the run's plan */
+    uint32_t parameters_len, spec_len, environment_len, labels_len;
+    uint16_t failures, lost;
+    int16_t priority;
+    uint8_t state, away;
+    uint8_t parked;  /* enum engine_parked_reason of its row, 0 = none */
+    bool stored : 1; /* its row was inserted by an earlier batch */
+    bool closed_by_report : 1;
+    bool succeed_only : 1; /* since the last cut nothing changed but the success */
+    bool total_over : 1;   /* total timeout passed while it ran */
+    bool timed_out : 1;    /* attempt timeout passed: asked to stop */
+    bool is_closed : 1;    /* terminal and cut: kept to answer repeats */
+    bool result_owned : 1;
+    bool cancel_requested : 1;
+    char text[]; /* parameters, spec_text, environment, labels */
+};
+
+struct journal {
+    struct list link; /* shard->journals, by seq */
+    struct list leases;
+    uint64_t seq, last_event; /* 0 = no events */
+    int64_t at_us;
+};
+
+struct lease {
+    struct list of_session; /* session->leases */
+    struct list of_journal; /* journal->leases, or shard->fresh until the cut */
+    struct task *task;
+    struct session *session;
+    struct engine_lease entry;
+    struct slice parameters; /* copy in the arena of the batch entry.seq */
+    uint64_t held_mark;
+    bool orphan; /* from a load and not yet adopted */
+};
+
+struct lane {
+    struct map_node by_key; /* engine->lanes */
+    struct list of_type;    /* type->lanes while it has ready tasks */
+    struct list of_queue;   /* queue->lanes */
+    struct queue *queue;
+    struct task_type *type;
+    struct heap ready;
+    uint32_t tasks; /* that refer to it */
+    uint32_t requires_len;
+    struct engine_label *requires;
+    char *requires_text; /* packed key NUL value NUL …, sorted as given */
+    size_t requires_bytes;
+    uint64_t cut; /* number of the cut that the copies below belong to */
+    const char *cut_type, *cut_queue;
+};
+
+struct task_type {
+    struct map_node by_name; /* engine->types */
+    struct list lanes;       /* with ready tasks */
+    struct list idle;        /* offers of workers with credit */
+    uint32_t users;          /* lanes and offers */
+    uint32_t offers;         /* workers that offer it, idle or not */
+    char name[];
+};
+
+struct queue {
+    struct map_node by_name; /* shard->queues */
+    struct list lanes;
+    struct shard *shard;
+    uint32_t namespace_id;
+    uint32_t users;     /* lanes */
+    uint32_t ready_len; /* lone tasks in the heaps of its lanes */
+    /* P16: what is READY on disk only lies behind this place */
+    bool bounded;
+    bool bound_start; /* nothing was loaded yet: all lies behind it */
+    int16_t bound_priority;
+    struct id bound_id;
+    uint64_t refill_read; /* outstanding; 0 = none */
+    char name[];
+};
+
+enum step_state {
+    STEP_PENDING = 0,
+    STEP_TASK, /* has a task */
+    STEP_DONE, /* its task is terminal */
+};
+struct step {
+    struct task *task;
+    uint32_t needs_left;
+    uint8_t state;
+    bool need_skipped;
+};
+
+struct run {
+    struct map_node by_id; /* shard->runs */
+    struct id id;
+    struct list dirty, age, all;
+    struct shard *shard;
+    struct engine_plan plan;
+    struct step *steps;
+    uint32_t *todo; /* steps to start; each enters once, so steps_len places are enough */
+    uint32_t todo_head, todo_len, done;
+    uint32_t namespace_id, plan_version;
+    struct id plan_id, rerun_of;
+    int64_t created_us, started_us, finished_us;
+    struct engine_failure failure;
+    char *failure_text;
+    struct engine_cancel cancel;
+    char *cancel_text;
+    char *output;
+    uint32_t output_len, input_len, labels_len;
+    uint32_t live; /* tasks not terminal */
+    struct engine_counts counts;
+    struct list watches;
+    uint8_t state;
+    bool stored, row_dirty, parked, stored_parked, advancing, ending, entered;
+    char text[]; /* plan name NUL, input, labels */
+};
+
+enum session_state {
+    SESSION_TAKING, /* asked, or to be asked when a stream comes */
+    SESSION_LIVE,
+};
+/* A worker in a shard: who may be leased to, and what it holds. */
+struct session {
+    struct worker *worker;
+    struct shard *shard;
+    struct list of_shard;
+    struct list leases;
+    enum session_state state;
+    uint64_t stream; /* that was asked; 0 = none */
+    uint64_t nonce;
+    uint64_t held_mark;
+    int64_t asked_us;
+    bool collecting; /* pages of HELD are coming */
+};
+
+struct offer {
+    struct list idle; /* type->idle while the worker has credit */
+    struct worker *worker;
+    struct task_type *type;
+};
+
+struct worker {
+    struct map_node by_id;     /* engine->workers */
+    struct map_node by_stream; /* engine->streams while connected */
+    struct heap_node timer;    /* engine->worker_timers */
+    int64_t timer_us;
+    struct id id;
+    uint64_t stream; /* 0 = not connected */
+    int64_t connected_us, heartbeat_us;
+    struct offer *offers;
+    uint32_t offers_len, turn;
+    struct engine_label *labels;
+    uint32_t labels_len;
+    uint32_t slots, credit, leases;
+    bool draining, idle;
+    struct session **sessions; /* by shard number */
+    uint32_t sessions_cap;
+    char *text; /* name, version, address, labels */
+    const char *name, *version, *address;
+};
+
+struct key {
+    struct map_node by_key; /* shard->keys */
+    struct list link;       /* shard->known (oldest first), or none while it is looked up */
+    struct list waiters;    /* struct submission */
+    uint32_t namespace_id;
+    bool looking, is_run;
+    bool fresh; /* row to be inserted by this batch */
+    struct id id;
+    uint8_t digest[ENGINE_DIGEST_BYTES];
+    uint64_t seq;  /* of the batch that inserts it */
+    uint64_t read; /* outstanding lookup */
+    char text[];
+};
+
+/* A submit on its way: task or run is built and not yet in the maps. */
+struct submission {
+    struct list link; /* key->waiters */
+    uint64_t ticket;
+    struct task *task;
+    struct run *run;
+    char *actor;
+    uint8_t digest[ENGINE_DIGEST_BYTES];
+    bool brief;
+};
+
+enum lookup_kind {
+    LOOKUP_CANCEL,
+    LOOKUP_FORCE,
+    LOOKUP_WATCH,
+    LOOKUP_RESULT,
+    LOOKUP_HELD,
+};
+/* An operation on a task that is not in memory, waiting for its row. */
+struct lookup {
+    struct shard *shard;
+    enum lookup_kind kind;
+    struct id id;
+    uint64_t ticket, stream;
+    uint32_t attempt;
+    struct id worker;
+    enum engine_task_state state;
+    int64_t deadline_us;
+    char *actor, *reason;
+    size_t token_len;
+    char token[ENGINE_TOKEN_BYTES_MAX];
+};
+
+/* Every read that the engine has asked for, single tasks and refills, so that what was decided
+ * after it began is known when its answer comes. */
+enum read_kind {
+    READ_KEY_ROW,
+    READ_TASK_ROW,
+    READ_REFILL_READY,
+    READ_REFILL_DUE,
+};
+struct read {
+    struct map_node by_number; /* engine->reads */
+    struct list link;          /* shard->reads, oldest first */
+    uint64_t number;
+    enum read_kind kind;
+    struct shard *shard;
+    uint32_t queue_namespace;
+    char queue[ENGINE_QUEUE_BYTES_MAX + 1];
+    int64_t until_us;
+    struct lookup *lookup;
+    struct key *key;
+};
+
+struct shard {
+    struct engine *engine;
+    uint16_t number;
+    uint32_t epoch;
+    uint64_t seq; /* of the last batch cut */
+    uint64_t durable_seq;
+    uint64_t event_next, event_acked, journal_low;
+    uint32_t unclean;
+    struct id suspect;
+    bool open;       /* LOAD_END was seen */
+    bool is_dirty;   /* in engine->dirty_shards */
+    bool fence_only; /* something of the shard row itself changed */
+    int64_t opened_us, grace_us;
+    uint32_t orphans;
+    struct list dirty_link;
+    struct map tasks, runs, queues, keys;
+    struct list all_runs;
+    struct list dirty_tasks, dirty_runs;
+    struct list young_tasks, young_runs; /* not parked, oldest first */
+    struct list away;                    /* by seq */
+    struct list closed;                  /* by seq */
+    struct list known_keys, fresh_keys;  /* fresh: key->link until the cut */
+    struct list sessions;
+    struct list journals;
+    struct list fresh; /* leases granted since the last cut */
+    struct loaded_lease *loading; /* until LOAD_END */
+    size_t loading_len, loading_cap;
+    bool young_unsorted; /* loaded rows come in any order */
+    struct list reads;
+    struct event_node *events, *events_last;
+    uint32_t events_len;
+    int64_t due_bound_us; /* P16: parked DUE behind this place are on disk only */
+    struct id due_bound_id;
+    int64_t due_next_us;
+    uint64_t due_read;
+    uint64_t *key_set; /* open addressing, 0 = free */
+    size_t key_set_cap, key_set_len;
+    bool keys_complete;
+};
+
+struct loaded_lease {
+    struct engine_lease lease;
+    struct journal *journal;
+};
+struct event_node {
+    struct event_node *next;
+    struct engine_event event;
+};
+
+struct engine {
+    struct engine_config config;
+    int64_t now_us, sweep_us;
+    struct shard *shards[SHARDS_MAX];
+    uint16_t loaded[SHARDS_MAX]; /* numbers of the shards in use */
+    uint32_t loaded_len;
+    struct list dirty_shards;
+    struct map lanes, types, workers, streams, watches, reads;
+    struct heap task_timers, worker_timers;
+    struct arena gather, urgent;
+    struct engine_effect *effects, **effects_end;
+    uint32_t effects_len;
+    struct engine_effect *immediate, **immediate_end;
+    uint64_t cut_number, read_next, mark_next;
+    uint32_t lookups, watches_len, keys_len, closed_len;
+    size_t closed_bytes;
+    struct lease *free_leases;
+    struct lane *last_lane; /* the lane of the last submit: most are alike */
+    struct engine_stats stats;
+};
+
+/* states.c: the only writers of task->state and run->state */
+void task_move(struct task *task, enum engine_task_state to);
+void task_restore(struct task *task, enum engine_task_state to); /* loaded from its row */
+void run_move(struct run *run, enum engine_run_state to);
+
+/* task.c: memory of tasks */
+struct task *task_new(struct shard *shard, const struct id *id, uint32_t namespace_id,
+                      const struct engine_spec *spec, int64_t created_us);
+void task_free(struct task *task); /* out of all lists; not of the map unless it is in it */
+void task_enter(struct task *task);
+struct task *task_find(const struct shard *shard, const struct id *id);
+struct task_more *task_more(struct task *task);
+void task_dirty(struct task *task); /* its row, wide */
+void task_dirty_success(struct task *task);
+void task_dirty_parked(struct task *task);
+void task_set_failure(struct task *task, const struct engine_failure *failure);
+void task_set_cancel(struct task *task, int64_t at_us, const char *actor, const char *reason);
+void task_set_result(struct task *task, struct slice result);
+void task_arm(struct task *task);   /* sets its timer to the next thing that is due */
+void task_timer(struct task *task); /* the timer has come */
+const struct engine_retry *task_retry(const struct task *task);
+const struct engine_timeouts *task_timeouts(const struct task *task);
+struct slice task_parameters(const struct task *task);
+struct slice task_spec_text(const struct task *task);
+struct slice task_environment(const struct task *task);
+struct slice task_labels(const struct task *task);
+size_t task_bytes(const struct task *task);
+/* One allocation for the texts; fills failure's members. *slot is freed first. */
+void failure_copy(struct engine_failure *to, char **slot, const struct engine_failure *from);
+void cancel_copy(struct engine_cancel *to, char **slot, int64_t at_us, const char *actor,
+                 const char *reason);
+char *text_cut(const char *text, size_t bytes_max); /* own copy, cut at a character's border */
+
+/* attempt.c: leases from their grant to their end */
+void attempt_grant(struct task *task, struct session *session);
+void attempt_result(struct engine *engine, const struct engine_command *command);
+void attempt_void(struct task *task, const char *reason);
+void attempt_lost(struct task *task, const char *reason);
+void attempt_fail(struct task *task, const struct engine_failure *failure, bool by_report,
+                  uint64_t last_log_seq);
+void attempt_stop(struct task *task, const char *reason); /* asks its worker to stop */
+struct lease *lease_new(struct task *task, struct session *session,
+                        const struct engine_lease *entry);
+void lease_close(struct task *task, bool by_report);
+void lease_free_list(struct engine *engine);
+void task_begin(struct task *task); /* a new or returned task: pending, ready, or away */
+void task_make_ready(struct task *task);
+void task_finish(struct task *task, enum engine_task_state to, uint64_t last_log_seq,
+                 const char *reason, const char *actor);
+/* Cancel as the table says; true when it is terminal now. */
+bool task_cancel(struct task *task, const char *actor, const char *reason, int64_t deadline_us);
+
+/* queue.c: queues, lanes, types, matching */
+struct lane *lane_get(struct shard *shard, uint32_t namespace_id, const struct engine_spec *spec);
+void lane_release(struct lane *lane);
+struct queue *queue_find(struct shard *shard, uint32_t namespace_id, const char *name);
+struct queue *queue_get(struct shard *shard, uint32_t namespace_id, const char *name);
+void queue_release_unused(struct queue *queue);
+void lane_push(struct task *task);
+void lane_remove(struct task *task);
+void lane_match(struct lane *lane);       /* a task came: is there a worker */
+void worker_match(struct worker *worker); /* credit came: are there tasks */
+void worker_set_idle(struct worker *worker);
+bool ready_before(const struct task *a, const struct task *b);
+bool lane_fits(const struct lane *lane, const struct worker *worker);
+struct task_type *type_get(struct engine *engine, const char *name);
+void type_release(struct engine *engine, struct task_type *type);
+const char *task_waiting_for(const struct task *task, struct arena *arena);
+
+/* window.c: what is on disk only (P16), parking, the sweep (P17) */
+void task_place(struct task *task);     /* ready: into its lane, or away when behind the bound */
+bool task_place_due(struct task *task); /* true: away, due later than the window */
+void queue_trim(struct queue *queue);
+void queue_refill(struct queue *queue);
+void refill_answer(struct engine *engine, const struct engine_refill_answer *answer);
+void shard_refill_due(struct shard *shard);
+void shard_evict(struct shard *shard); /* forgets what is durable on disk */
+void task_park(struct task *task, enum engine_parked_reason reason);
+void task_unpark(struct task *task);
+void run_unpark(struct run *run);
+void engine_sweep(struct engine *engine);
+struct read *read_new(struct shard *shard, enum read_kind kind);
+struct read *read_find(struct engine *engine, uint64_t number);
+void read_free(struct read *read);
+
+/* worker.c: streams, sessions, heartbeats */
+void worker_open(struct engine *engine, const struct engine_stream_open *open);
+void worker_closed(struct engine *engine, uint64_t stream);
+void worker_held(struct engine *engine, const struct engine_held *held);
+void worker_credit(struct engine *engine, const struct engine_credit *credit);
+void worker_declined(struct engine *engine, const struct engine_declined *declined);
+void worker_progress(struct engine *engine, const struct engine_progress *progress);
+void worker_drain(struct engine *engine, const struct engine_command *command);
+struct worker *worker_beat(struct engine *engine, uint64_t stream); /* NULL: unknown stream */
+struct worker *worker_get(struct engine *engine, const struct id *id);
+struct worker *worker_find(const struct engine *engine, const struct id *id);
+struct session *session_get(struct worker *worker, struct shard *shard);
+void session_free(struct session *session);
+void shard_take_all(struct shard *shard);
+void worker_timer(struct engine *engine, struct worker *worker);
+void worker_free(struct engine *engine, struct worker *worker);
+void shard_grace_over(struct shard *shard);
+struct engine_worker_view *worker_views(struct engine *engine, const struct id *id,
+                                        uint32_t *ret_len);
+
+/* key.c: idempotency */
+bool key_set_has(const struct shard *shard, uint64_t hash);
+void key_set_add(struct shard *shard, uint64_t hash);
+void key_submit(struct shard *shard, struct submission *submission, uint32_t namespace_id,
+                const char *text);
+void key_answer(struct engine *engine, const struct engine_key_answer *answer);
+void keys_free(struct shard *shard);
+void keys_evict(struct shard *shard);
+
+/* client.c, lookup.c: calls */
+void submission_accept(struct shard *shard, struct submission *submission);
+void submission_free(struct submission *submission);
+void client_apply(struct engine *engine, const struct engine_command *command);
+void client_cancel(struct task *task, uint64_t ticket, const char *actor, const char *reason,
+                   int64_t deadline_us);
+void client_force(struct task *task, uint64_t ticket, enum engine_task_state state,
+                  const char *actor, const char *reason);
+void client_watch_task(struct task *task, uint64_t ticket);
+void watch_add(struct engine *engine, uint64_t ticket, struct task *task, struct run *run);
+void watch_free(struct engine *engine, struct watch *watch);
+void task_notify(struct task *task); /* a visible change: tells who watches it or its run */
+void run_notify(struct run *run);
+struct lookup *lookup_new(struct shard *shard, enum lookup_kind kind, const struct id *id);
+void lookup_answer(struct engine *engine, const struct engine_task_answer *answer);
+
+/* run.c: steps in their order */
+struct run *run_new(struct shard *shard, const struct engine_run_row *row,
+                    const struct engine_plan *plan);
+void run_free(struct run *run);
+struct run *run_find(const struct shard *shard, const struct id *id);
+void run_enter(struct run *run);
+void run_begin(struct run *run, const char *actor);
+void run_task_done(struct task *task); /* a step's task is terminal */
+void run_advance(struct run *run);
+void run_cancel(struct run *run, const char *actor, const char *reason);
+void run_dirty(struct run *run);
+void run_resume(struct run *run); /* after a load: what was ready and not yet created */
+void run_attach(struct run *run, struct task *task);
+const char *run_plan_name(const struct run *run);
+struct slice run_input(const struct run *run);
+struct slice run_labels(const struct run *run);
+struct slice spec_text_of_step(const struct plan_step *step, struct slice environment,
+                               struct arena *arena);
+void requires_of_environment(struct slice environment, struct arena *arena,
+                             struct engine_spec *spec);
+
+/* load.c: shards */
+struct shard *shard_of(const struct engine *engine, const struct id *id); /* NULL: not open */
+void shard_load_begin(struct engine *engine, const struct engine_load_begin *load);
+void shard_load_rows(struct engine *engine, const struct engine_load_rows *rows);
+void shard_load_end(struct engine *engine, uint16_t number);
+void shard_drop(struct engine *engine, uint16_t number);
+void shard_dirty(struct shard *shard);
+struct task *task_from_row(struct shard *shard, const struct engine_task_row *row);
+void journal_advance(struct shard *shard); /* forgets rows that nothing needs */
+
+/* effect.c: replies, events, views */
+struct engine_effect *effect_new(struct engine *engine, enum engine_effect_kind kind,
+                                 uint16_t shard);
+struct engine_effect *effect_now(struct engine *engine, enum engine_effect_kind kind,
+                                 uint16_t shard);
+struct engine_reply *reply_new(struct engine *engine, uint16_t shard, uint64_t ticket,
+                               const struct id *id); /* never NULL; ticket 0: into the void */
+void reply_error(struct engine *engine, uint16_t shard, uint64_t ticket, enum status status,
+                 const char *reason, const char *message);
+void reply_now(struct engine *engine, uint64_t ticket, enum status status, const char *reason,
+               const char *message);
+void effects_drop_shard(struct engine *engine, uint16_t shard);
+struct engine_event *event_new(struct shard *shard, enum engine_event_kind kind);
+struct engine_event *event_of_task(struct task *task, enum engine_event_kind kind);
+struct engine_event *event_of_run(struct run *run, enum engine_event_kind kind);
+const char *lane_type_name(struct lane *lane, struct engine *engine);
+const char *lane_queue_name(struct lane *lane, struct engine *engine);
+struct slice slice_copy(struct arena *arena, struct slice text);
+
+/* view.c */
+struct engine_task_view *task_view(struct task *task, struct arena *arena);
+void task_view_fill(struct task *task, struct engine_task_view *view, struct arena *arena);
+struct engine_run_view *run_view(struct run *run, struct arena *arena);
+struct engine_task_view *run_task_views(struct run *run, struct arena *arena, uint32_t *ret_len);
+void task_row_fill(const struct task *task, struct engine_task_row *row, struct arena *arena);
+void task_change_fill(const struct task *task, struct engine_task_change *change,
+                      struct arena *arena);
+void run_row_fill(const struct run *run, struct engine_run_row *row, struct arena *arena);
+void run_change_fill(const struct run *run, struct engine_run_change *change, struct arena *arena);
+
+static inline bool task_is_terminal(const struct task *task)
+{
+    return engine_task_state_is_terminal((enum engine_task_state)task->state);
+}
+
+#endif
