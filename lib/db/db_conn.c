@@ -141,11 +141,25 @@ static void conn_readable(struct db_conn *conn)
         db__conn_lost(conn, "unexpected answer");
 }
 
+static void conn_up_event(int events, void *userdata);
+
+/* libuv stops watching a descriptor when it reports an error on it, and tells so as both events at
+ * once. A backend that dies with input unread leaves such an error behind its last words: after
+ * these are read, the end must still be seen. */
+static void conn_watch_anew(struct db_conn *conn)
+{
+    loop_fd_free(conn->watch);
+    conn->watch = loop_fd_new(conn->loop, PQsocket(conn->pg), conn_up_event, conn);
+    loop_fd_watch(conn->watch, LOOP_READABLE | (conn->blocked ? LOOP_WRITABLE : 0));
+}
+
 static void conn_up_event(int events, void *userdata)
 {
     struct db_conn *conn = userdata;
 
     db__conn_enter(conn);
+    if (events == (LOOP_READABLE | LOOP_WRITABLE))
+        conn_watch_anew(conn);
     if (events & LOOP_READABLE)
         conn_readable(conn);
     if (!conn->dead && conn->state == DB_CONN_UP && (events & LOOP_WRITABLE))
