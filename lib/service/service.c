@@ -124,7 +124,7 @@ void service_duty_stopped(struct service *service, const char *duty)
             loop_defer(service->loop, stop_next, service);
         return;
     }
-    assert(!"a duty of this name");
+    assert(false && "no duty has this name");
 }
 
 static void deadline_cb(void *userdata)
