@@ -65,7 +65,7 @@ bool edge_request_id_valid(struct slice value)
     for (size_t i = 0; i < value.len; i++) {
         unsigned char c = (unsigned char)value.data[i];
 
-        if (!isalnum(c) && !strchr("-_.:/+=~", c))
+        if (!c || (!isalnum(c) && !strchr("-_.:/+=~", c)))
             return false;
     }
     return true;

@@ -15,7 +15,7 @@ static bool is_name(struct slice name)
     for (size_t i = 0; i < name.len; i++) {
         unsigned char c = (unsigned char)name.data[i];
 
-        if (!isalnum(c) && !strchr("-._:[]*", c))
+        if (!c || (!isalnum(c) && !strchr("-._:[]*", c)))
             return false;
     }
     return true;

@@ -180,14 +180,13 @@ static json_t *answer_content(struct document *document, const struct route *pla
                                 json_pack("{s:{s:s}}", "schema", "type", "string"));
     }
     if (stream) {
-        json_t *event = document_message_ref(document, stream->schema->output);
-        json_t *schema =
-            json_pack("{s:s, s:s, s:o}", "type", "string", "description",
-                      "Server-sent events; `data` of each is x-plankton-event as JSON. The last "
-                      "is `end`, or `error` with a Problem.",
-                      "x-plankton-event", event);
-
-        json_object_set_new(content, "text/event-stream", json_pack("{s:o}", "schema", schema));
+        json_decref(document_message_ref(document, stream->schema->output));
+        json_object_set_new(
+            content, "text/event-stream",
+            json_pack("{s:{s:s, s:s, s:s}}", "schema", "type", "string", "description",
+                      "Server-sent events; `data` of each is the schema named by "
+                      "x-plankton-event, as JSON. The last is `end`, or `error` with a Problem.",
+                      "x-plankton-event", stream->schema->output->name));
     }
     return content;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Host tool: openapi FILE.json FILE.html writes the reference of all services. */
+/* Host tool: openapi API.json API.html PLAN.json writes the reference of all services, and the JSON
+ * Schema of a plan. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "descriptors/descriptors.h"
 #include "openapi/openapi.h"
+#include "plan/plan.h"
 #include "services/services.h"
 
 static const struct openapi_info info = {
@@ -36,8 +38,8 @@ int main(int argc, char **argv)
     struct slice set = {plankton_descriptor_set_commented, plankton_descriptor_set_commented_bytes};
     struct error err = {0};
 
-    if (argc != 3) {
-        fprintf(stderr, "usage: openapi DOCUMENT.json PAGE.html\n");
+    if (argc != 4) {
+        fprintf(stderr, "usage: openapi API.json API.html PLAN.json\n");
         return EXIT_FAILURE;
     }
     if (schema_new(set, &schema, &err) != STATUS_OK ||
@@ -46,6 +48,8 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     if (write_file(argv[1], openapi_document(schema, routes, &info, arena)) != EXIT_SUCCESS)
+        return EXIT_FAILURE;
+    if (write_file(argv[3], plan_schema_text()) != EXIT_SUCCESS)
         return EXIT_FAILURE;
     return write_file(argv[2], openapi_page(schema, routes, &info, arena));
 }
