@@ -26,6 +26,7 @@ struct h2_conn {
     const struct h2_handlers *handlers;
     void *userdata;
     struct list streams;
+    struct h2_stream *receiving; /* whose header block is being read: saves a lookup per field */
     size_t stream_count;
     struct loop_flush *flush;
     struct loop_timer *timer; /* preface first, write stall later */

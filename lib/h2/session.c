@@ -85,12 +85,12 @@ static int begin_headers_cb(nghttp2_session *session, const nghttp2_frame *frame
     if (conn->lost || conn->freed)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     if (!conn->server || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
-        stream = stream_of(session, frame->hd.stream_id);
+        conn->receiving = stream = stream_of(session, frame->hd.stream_id);
         if (stream)
             stream->header_bytes = 0;
         return 0;
     }
-    stream = conn->handlers->on_open(conn, conn->userdata);
+    conn->receiving = stream = conn->handlers->on_open(conn, conn->userdata);
     if (!stream) {
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                   NGHTTP2_REFUSED_STREAM);
@@ -107,11 +107,11 @@ static int header_cb(nghttp2_session *session, const nghttp2_frame *frame, const
                      void *userdata)
 {
     struct h2_conn *conn = userdata;
-    struct h2_stream *stream = stream_of(session, frame->hd.stream_id);
+    struct h2_stream *stream = conn->receiving;
 
     if (conn->lost || conn->freed)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
-    if (!stream)
+    if (!stream || stream->id != frame->hd.stream_id)
         return 0;
     stream->header_bytes += (uint32_t)(name_len + value_len + 32);
     if (stream->header_bytes > conn->header_bytes_max) {

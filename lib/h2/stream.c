@@ -35,6 +35,8 @@ void h2__stream_closed(struct h2_stream *stream, uint32_t error_code)
 {
     struct h2_conn *conn = stream->conn;
 
+    if (conn->receiving == stream)
+        conn->receiving = NULL;
     list_remove(&stream->node);
     conn->stream_count--;
     stream->conn = NULL;

@@ -160,16 +160,6 @@ bool rpc__metadata_is_binary(struct slice name)
     return name.len > 4 && memcmp(name.data + name.len - 4, "-bin", 4) == 0;
 }
 
-bool rpc__metadata_name_is_valid(struct slice name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.data[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '_' || c == '-' || c == '.'))
-            return false;
-    }
-    return name.len > 0;
-}
-
 bool rpc__metadata_value_is_valid(struct slice value)
 {
     for (size_t i = 0; i < value.len; i++) {

@@ -44,7 +44,7 @@ static void deliver(struct rpc_call *call, struct slice bytes)
     const ProtobufCMessageDescriptor *desc =
         end->server ? call->method->input : call->method->output;
     ProtobufCMessage *message = NULL;
-    struct error err = {0};
+    struct error err; /* not cleared: it is large, and whoever fails fills it */
     enum status st;
 
     if (++call->messages_in > 1 && !streams) {
@@ -76,7 +76,7 @@ static bool prefix_read(struct rpc_call *call, const char *data, size_t *ret_len
 {
     const uint8_t *p = (const uint8_t *)data;
     size_t len = (size_t)p[1] << 24 | (size_t)p[2] << 16 | (size_t)p[3] << 8 | p[4];
-    struct error err = {0};
+    struct error err;
 
     *ret_len = len;
     if (p[0] == 0 && len <= call->end->message_bytes_max)
@@ -125,7 +125,7 @@ static void give_credit(struct rpc_call *call)
 
 static bool keep(struct rpc_call *call, struct slice bytes)
 {
-    struct error err = {0};
+    struct error err;
 
     if (call->in_at > 0 && call->in_at >= rpc__input_pending(call)) {
         buf_consume(&call->in, call->in_at);

@@ -122,7 +122,6 @@ bool rpc__content_type_is_grpc(struct slice text);
 /* A value as it goes on the wire: that of a -bin name is base64, unpadded. */
 struct slice rpc__metadata_to_wire(struct arena *arena, const char *name, const char *value);
 bool rpc__metadata_is_binary(struct slice name);
-bool rpc__metadata_name_is_valid(struct slice name);
 bool rpc__metadata_value_is_valid(struct slice value);
 enum status rpc__status_from_http(int32_t http_status);
 enum status rpc__status_from_h2(uint32_t error_code);

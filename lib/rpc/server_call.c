@@ -70,7 +70,7 @@ void rpc_call_finish(struct rpc_call *call)
 
 void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *message)
 {
-    struct error err = {0};
+    struct error err;
 
     if (!can_end(call))
         return;
@@ -146,8 +146,6 @@ void rpc_call_set_trailer(struct rpc_call *call, const char *name, const char *v
 /* Tells the handler that it is over, once. */
 void rpc__server_close(struct rpc_call *call, enum status status, const char *why)
 {
-    struct error err = {0};
-
     if (call->closed)
         return;
     call->closed = true;
@@ -155,6 +153,7 @@ void rpc__server_close(struct rpc_call *call, enum status status, const char *wh
     rpc__call_unlist(call);
     rpc__cancel_children(call);
     if (call->handed_out && call->callbacks.on_close) {
+        struct error err = {0};
         if (status != STATUS_OK)
             error_set(&err, status, "%s", why);
         call->callbacks.on_close(call, status, &err, call->userdata);
@@ -234,9 +233,9 @@ static void on_header(struct h2_stream *stream, struct slice name, struct slice 
         on_reserved(call, name, value);
     } else if (slice_eq(name, SLICE("content-type"))) {
         call->content_type_ok = rpc__content_type_is_grpc(value);
-    } else if (!slice_eq(name, SLICE("te")) && rpc__metadata_name_is_valid(name) &&
-               rpc__metadata_value_is_valid(value)) {
-        /* What is not a legal value is dropped, so that nobody can pass it on. */
+    } else if (!slice_eq(name, SLICE("te")) && rpc__metadata_value_is_valid(value)) {
+        /* What is not a legal value is dropped, so that nobody can pass it on. nghttp2 has checked
+         * the name. */
         rpc__header_add(call, &call->metadata_in, name, value);
     }
 }
@@ -260,8 +259,9 @@ static void respond_plain(struct rpc_call *call, struct slice status, const char
 /* False when the request was refused for its headers. */
 static bool headers_are_good(struct rpc_call *call)
 {
-    struct error err = {0};
+    struct error err;
 
+    err.status = STATUS_OK;
     if (!call->content_type_ok)
         respond_plain(call, SLICE("415"), "content-type application/grpc expected\n");
     else if (!call->is_post)
@@ -300,7 +300,7 @@ static bool streams_in(const struct rpc_call *call)
 /* The peer's half-close, once every message before it was delivered. */
 static void deliver_end(struct rpc_call *call)
 {
-    struct error err = {0};
+    struct error err;
 
     if (!call->remote_ended || call->end_told || call->input_closed || call->paused ||
         !call->admitted)

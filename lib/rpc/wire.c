@@ -224,7 +224,7 @@ static enum status wire_message(struct wire_walk *walk, const ProtobufCMessageDe
 enum status rpc_wire_check(const ProtobufCMessageDescriptor *desc, struct slice bytes,
                            bool reject_unknown, struct error *err)
 {
-    struct error scratch = {0};
+    struct error scratch; /* written only */
     struct wire_walk walk = {.reject_unknown = reject_unknown, .err = err ? err : &scratch};
     struct wire_place top = {0};
 

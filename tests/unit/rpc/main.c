@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdlib.h>
+#include "suites.h"
+
+int main(void)
+{
+    Suite *suite = suite_create("rpc");
+    SRunner *runner = srunner_create(suite);
+
+    suite_add_tcase(suite, codec_tests());
+    suite_add_tcase(suite, wire_tests());
+    suite_add_tcase(suite, glue_tests());
+    suite_add_tcase(suite, call_tests());
+    suite_add_tcase(suite, channel_tests());
+    suite_add_tcase(suite, raw_tests());
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

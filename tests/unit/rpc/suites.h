@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SUITES_H
+#define SUITES_H
+#include <check.h>
+
+TCase *codec_tests(void);
+TCase *wire_tests(void);
+TCase *call_tests(void);
+TCase *channel_tests(void);
+TCase *raw_tests(void);
+TCase *glue_tests(void);
+
+#endif
