@@ -238,10 +238,10 @@ static bool finish_if_over(struct task *task, uint64_t last_log_seq)
     if (!task->total_over)
         return false;
     if (!task->more || !task->more->failure_text)
-        task_set_failure(task, &(struct engine_failure){
-                                   .code = "TOTAL_TIMEOUT",
-                                   .message = "the task took longer than its total timeout",
-                                   .step = ""});
+        task_set_failure(
+            task, &(struct engine_failure){.code = "TOTAL_TIMEOUT",
+                                           .message = "the task took longer than its total timeout",
+                                           .step = ""});
     task_finish(task, ENGINE_TASK_FAILED, last_log_seq, "TOTAL_TIMEOUT", "controller");
     return true;
 }
@@ -309,13 +309,13 @@ void attempt_lost(struct task *task, const char *reason)
         return;
     if (task->lost >= engine->config.lost_max) {
         task_set_failure(task,
-                         &(struct engine_failure){.code = "WORKER_LOST",
-                                                  .message = arena_printf(
-                                                      &engine->gather,
-                                                      "the worker was lost %u times while it ran "
-                                                      "the task",
-                                                      task->lost),
-                                                  .step = ""});
+                         &(struct engine_failure){
+                             .code = "WORKER_LOST",
+                             .message = arena_printf(&engine->gather,
+                                                     "the worker was lost %u times while it ran "
+                                                     "the task",
+                                                     task->lost),
+                             .step = ""});
         task_finish(task, ENGINE_TASK_FAILED, 0, reason, "controller");
         return;
     }

@@ -7,8 +7,8 @@ static bool spec_ok(const struct engine_spec *spec, const char **ret_message)
     const struct engine_retry *retry = &spec->retry;
     const char *message = NULL;
 
-    if (!spec->type || !spec->type[0] || strnlen(spec->type, ENGINE_TYPE_BYTES_MAX + 1) >
-                                             ENGINE_TYPE_BYTES_MAX)
+    if (!spec->type || !spec->type[0] ||
+        strnlen(spec->type, ENGINE_TYPE_BYTES_MAX + 1) > ENGINE_TYPE_BYTES_MAX)
         message = "type is missing or longer than 64 bytes";
     else if (!spec->queue || !spec->queue[0] ||
              strnlen(spec->queue, ENGINE_QUEUE_BYTES_MAX + 1) > ENGINE_QUEUE_BYTES_MAX)
@@ -130,8 +130,8 @@ static void submit(struct engine *engine, const struct engine_command *command)
     if (!shard || !room_or_refuse(shard, command->ticket, &submit->id, submit->key))
         return;
     if (!spec_ok(&submit->spec, &message)) {
-        reply_error(engine, shard->number, command->ticket, STATUS_INVALID_ARGUMENT,
-                    "SPEC_INVALID", message);
+        reply_error(engine, shard->number, command->ticket, STATUS_INVALID_ARGUMENT, "SPEC_INVALID",
+                    message);
         return;
     }
     lone.task = task_new(shard, &submit->id, submit->namespace_id, &submit->spec, engine->now_us);

@@ -81,7 +81,7 @@ struct task {
     struct options *options;
     int64_t created_us, due_us, started_us, finished_us;
     int64_t parked_due_us, stored_due_us; /* of its parked row: wanted, on disk */
-    struct id worker;   /* of the highest closed attempt */
+    struct id worker;                     /* of the highest closed attempt */
     const char *result; /* own memory for steps, the gathering arena's for lone tasks */
     uint64_t seq;       /* away, closed: the batch that says so */
     uint32_t result_len;
@@ -91,13 +91,15 @@ struct task {
     uint16_t failures, lost;
     int16_t priority;
     uint8_t state, away;
-    uint8_t parked;  /* enum engine_parked_reason of its row, 0 = none */
-    bool stored : 1; /* its row was inserted by an earlier batch */
+    uint8_t parked, stored_parked; /* enum engine_parked_reason of its row, 0 = none */
+    bool entered : 1;              /* in shard->tasks */
+    bool stored : 1;               /* its row was inserted by an earlier batch */
+    bool row_dirty : 1;            /* its row changes with this batch */
+    bool wide : 1;                 /* more changed than a success */
     bool closed_by_report : 1;
-    bool succeed_only : 1; /* since the last cut nothing changed but the success */
-    bool total_over : 1;   /* total timeout passed while it ran */
-    bool timed_out : 1;    /* attempt timeout passed: asked to stop */
-    bool is_closed : 1;    /* terminal and cut: kept to answer repeats */
+    bool total_over : 1; /* total timeout passed while it ran */
+    bool timed_out : 1;  /* attempt timeout passed: asked to stop */
+    bool is_closed : 1;  /* terminal and cut: kept to answer repeats */
     bool result_owned : 1;
     bool cancel_requested : 1;
     char text[]; /* parameters, spec_text, environment, labels */
@@ -336,7 +338,7 @@ struct shard {
     struct list known_keys, fresh_keys;  /* fresh: key->link until the cut */
     struct list sessions;
     struct list journals;
-    struct list fresh; /* leases granted since the last cut */
+    struct list fresh;            /* leases granted since the last cut */
     struct loaded_lease *loading; /* until LOAD_END */
     size_t loading_len, loading_cap;
     bool young_unsorted; /* loaded rows come in any order */
@@ -510,6 +512,7 @@ void watch_free(struct engine *engine, struct watch *watch);
 void task_notify(struct task *task); /* a visible change: tells who watches it or its run */
 void run_notify(struct run *run);
 struct lookup *lookup_new(struct shard *shard, enum lookup_kind kind, const struct id *id);
+void lookup_free(struct lookup *lookup);
 void lookup_answer(struct engine *engine, const struct engine_task_answer *answer);
 
 /* run.c: steps in their order */

@@ -18,8 +18,7 @@ bool key_set_has(const struct shard *shard, uint64_t hash)
 {
     size_t mask = shard->key_set_cap - 1;
 
-    for (size_t i = hash >> 1 & mask; shard->key_set_cap && shard->key_set[i];
-         i = (i + 1) & mask) {
+    for (size_t i = hash >> 1 & mask; shard->key_set_cap && shard->key_set[i]; i = (i + 1) & mask) {
         if (shard->key_set[i] == hash)
             return true;
     }

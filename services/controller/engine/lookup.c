@@ -41,7 +41,8 @@ static void answer_worker(const struct lookup *lookup, bool own_report)
         return; /* answered when it sends the result */
     engine->stats.stale += own_report ? 0 : 1;
     engine->stats.duplicates += own_report ? 1 : 0;
-    effect = effect_new(engine, own_report ? ENGINE_RESULT_ACK : ENGINE_STALE, id_shard(&lookup->id));
+    effect =
+        effect_new(engine, own_report ? ENGINE_RESULT_ACK : ENGINE_STALE, id_shard(&lookup->id));
     effect->answer.stream = lookup->stream;
     effect->answer.task = lookup->id;
     effect->answer.attempt = lookup->attempt;
@@ -51,8 +52,6 @@ static void answer_worker(const struct lookup *lookup, bool own_report)
 
 static void answer_client(struct lookup *lookup, struct task *task)
 {
-    struct engine *engine = lookup->shard->engine;
-
     switch (lookup->kind) {
     case LOOKUP_CANCEL:
         client_cancel(task, lookup->ticket, lookup->actor, lookup->reason, lookup->deadline_us);
@@ -69,7 +68,6 @@ static void answer_client(struct lookup *lookup, struct task *task)
                                   id_eq(&task->worker, &lookup->worker));
         break;
     }
-    (void)engine;
 }
 
 /* The row is terminal: it answers, and memory keeps nothing of it. */

@@ -87,7 +87,7 @@ void run_free(struct run *run)
     struct engine *engine = run->shard->engine;
 
     LIST_EACH(&run->watches, node)
-        watch_free(engine, LIST_ENTRY(node, struct watch, link));
+    watch_free(engine, LIST_ENTRY(node, struct watch, link));
     list_remove(&run->dirty);
     list_remove(&run->age);
     list_remove(&run->all);
@@ -200,10 +200,10 @@ static void step_fail(struct run *run, uint32_t index, const char *code, const s
     const char *message = err->message;
 
     if (err->field[0])
-        message =
-            arena_printf(&run->shard->engine->gather, "%s: %s", err->field, err->message);
-    task_set_failure(task, &(struct engine_failure){
-                               .code = code, .message = message, .non_retryable = true, .step = ""});
+        message = arena_printf(&run->shard->engine->gather, "%s: %s", err->field, err->message);
+    task_set_failure(task,
+                     &(struct engine_failure){
+                         .code = code, .message = message, .non_retryable = true, .step = ""});
     task_finish(task, ENGINE_TASK_FAILED, 0, code, "controller");
 }
 
@@ -377,8 +377,7 @@ static void run_finish(struct run *run)
                                       : ENGINE_RUN_SUCCEEDED);
     event = event_of_run(run, ENGINE_EVENT_RUN_FINISHED);
     if (run->output_len <= ENGINE_EVENT_RESULT_BYTES_MAX)
-        event->result =
-            slice_copy(&engine->gather, (struct slice){run->output, run->output_len});
+        event->result = slice_copy(&engine->gather, (struct slice){run->output, run->output_len});
     if (run->cancel.at_us && !run->failure_text) {
         event->actor = arena_strdup(&engine->gather, run->cancel.actor);
         event->reason = arena_strdup(&engine->gather, run->cancel.reason);

@@ -6,8 +6,7 @@
 #define TASK_ENDS                                                                                  \
     (BIT(ENGINE_TASK_SUCCEEDED) | BIT(ENGINE_TASK_FAILED) | BIT(ENGINE_TASK_CANCELLED) |           \
      BIT(ENGINE_TASK_SKIPPED))
-#define RUN_ENDS                                                                                   \
-    (BIT(ENGINE_RUN_SUCCEEDED) | BIT(ENGINE_RUN_FAILED) | BIT(ENGINE_RUN_CANCELLED))
+#define RUN_ENDS (BIT(ENGINE_RUN_SUCCEEDED) | BIT(ENGINE_RUN_FAILED) | BIT(ENGINE_RUN_CANCELLED))
 
 static const struct {
     const char *name;
@@ -22,8 +21,8 @@ static const struct {
     [ENGINE_TASK_READY] = {"ready", BIT(ENGINE_TASK_RUNNING) | BIT(ENGINE_TASK_FAILED) |
                                         BIT(ENGINE_TASK_CANCELLED)},
     [ENGINE_TASK_RUNNING] = {"running", BIT(ENGINE_TASK_SUCCEEDED) | BIT(ENGINE_TASK_FAILED) |
-                                            BIT(ENGINE_TASK_CANCELLED) |
-                                            BIT(ENGINE_TASK_RETRYING) | BIT(ENGINE_TASK_READY)},
+                                            BIT(ENGINE_TASK_CANCELLED) | BIT(ENGINE_TASK_RETRYING) |
+                                            BIT(ENGINE_TASK_READY)},
     [ENGINE_TASK_SUCCEEDED] = {"succeeded", 0},
     [ENGINE_TASK_FAILED] = {"failed", 0},
     [ENGINE_TASK_CANCELLED] = {"cancelled", 0},

@@ -45,9 +45,9 @@ static char *put_text(char **at, const char *text, size_t bytes_max)
 void failure_copy(struct engine_failure *to, char **slot, const struct engine_failure *from)
 {
     size_t details = MIN_OF(from->details.len, ENGINE_RESULT_BYTES_MAX);
-    char *text = mem_alloc(ENGINE_CODE_BYTES_MAX + ENGINE_STEP_BYTES_MAX + 3 + details +
-                           MIN_OF(from->message ? strlen(from->message) : 0,
-                                  (size_t)ENGINE_MESSAGE_BYTES_MAX));
+    char *text = mem_alloc(
+        ENGINE_CODE_BYTES_MAX + ENGINE_STEP_BYTES_MAX + 3 + details +
+        MIN_OF(from->message ? strlen(from->message) : 0, (size_t)ENGINE_MESSAGE_BYTES_MAX));
     char *at = text;
 
     free(*slot);
@@ -122,8 +122,8 @@ static char *put_slice(char *at, struct slice text)
 struct task *task_new(struct shard *shard, const struct id *id, uint32_t namespace_id,
                       const struct engine_spec *spec, int64_t created_us)
 {
-    size_t bytes = spec->parameters.len + spec->spec_text.len + spec->environment.len +
-                   spec->labels.len;
+    size_t bytes =
+        spec->parameters.len + spec->spec_text.len + spec->environment.len + spec->labels.len;
     struct task *task = mem_alloc(sizeof(*task) + bytes);
     char *at = task->text;
 
@@ -214,7 +214,7 @@ static void more_free(struct task *task)
     if (!more)
         return;
     LIST_EACH(&more->watches, node)
-        watch_free(task->shard->engine, LIST_ENTRY(node, struct watch, link));
+    watch_free(task->shard->engine, LIST_ENTRY(node, struct watch, link));
     free(more->failure_text);
     free(more->cancel_text);
     free(more->progress_message);
@@ -324,8 +324,8 @@ static void earlier(int64_t *due_us, int64_t candidate_us)
 /* When the attempt's time is over. After a takeover a running attempt has at least the grace. */
 static int64_t attempt_limit_us(const struct task *task)
 {
-    int64_t at = task->started_us + (task_timeouts(task)->attempt_ms + TIMEOUT_MARGIN_MS) *
-                                        US_PER_MS;
+    int64_t at =
+        task->started_us + (task_timeouts(task)->attempt_ms + TIMEOUT_MARGIN_MS) * US_PER_MS;
 
     return MAX_OF(at, task->shard->grace_us);
 }

@@ -260,8 +260,8 @@ static void take_row(struct shard *shard, const struct engine_task_row *row)
         return;
     }
     if (task->due_us > shard->engine->now_us) {
-        task_restore(task, task->failures || task->lost ? ENGINE_TASK_RETRYING
-                                                        : ENGINE_TASK_PENDING);
+        task_restore(task,
+                     task->failures || task->lost ? ENGINE_TASK_RETRYING : ENGINE_TASK_PENDING);
         task_arm(task);
     } else {
         task_restore(task, ENGINE_TASK_READY);
@@ -378,7 +378,8 @@ static void evict_closed(struct shard *shard)
             engine->closed_bytes <= CLOSED_BYTES_MAX)
             return;
         /* A read that began before it ended may still show it alive. */
-        if (task->seq > shard->durable_seq || (oldest && oldest->number <= (uint64_t)task->timer_us))
+        if (task->seq > shard->durable_seq ||
+            (oldest && oldest->number <= (uint64_t)task->timer_us))
             return;
         task_free(task);
     }
@@ -458,7 +459,7 @@ static void check_shard(struct shard *shard)
         }
     }
     LIST_EACH(&shard->all_runs, node)
-        run_advance(LIST_ENTRY(node, struct run, all));
+    run_advance(LIST_ENTRY(node, struct run, all));
 }
 
 void engine_sweep(struct engine *engine)

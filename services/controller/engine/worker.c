@@ -282,8 +282,8 @@ void worker_timer(struct engine *engine, struct worker *worker)
         worker_free(engine, worker);
     else
         arm(engine, worker,
-                      MAX_OF(worker->heartbeat_us + WORKER_FORGET_MS * US_PER_MS,
-                             engine->now_us + lease_us(engine)));
+            MAX_OF(worker->heartbeat_us + WORKER_FORGET_MS * US_PER_MS,
+                   engine->now_us + lease_us(engine)));
 }
 
 void shard_grace_over(struct shard *shard)
@@ -410,8 +410,8 @@ void worker_credit(struct engine *engine, const struct engine_credit *credit)
 
     if (!worker)
         return;
-    worker->credit = (uint32_t)MIN_OF((uint64_t)worker->credit + credit->add,
-                                      (uint64_t)ENGINE_CREDIT_MAX);
+    worker->credit =
+        (uint32_t)MIN_OF((uint64_t)worker->credit + credit->add, (uint64_t)ENGINE_CREDIT_MAX);
     worker_set_idle(worker);
     worker_match(worker);
 }
@@ -427,8 +427,8 @@ void worker_declined(struct engine *engine, const struct engine_declined *declin
 
         if (task && task->lease && task->lease->entry.attempt == entry->attempt &&
             task->lease->session->worker == worker)
-            attempt_void(task, declined->reason && declined->reason[0] ? declined->reason
-                                                                       : "declined");
+            attempt_void(task,
+                         declined->reason && declined->reason[0] ? declined->reason : "declined");
     }
 }
 
@@ -466,9 +466,9 @@ static void view_fill(const struct worker *worker, struct engine_worker_view *vi
         .name = arena_strdup(arena, worker->name),
         .version = arena_strdup(arena, worker->version),
         .address = arena_strdup(arena, worker->address),
-        .state = !worker->stream      ? ENGINE_WORKER_DISCONNECTED
-                 : worker->draining   ? ENGINE_WORKER_DRAINING
-                                      : ENGINE_WORKER_CONNECTED,
+        .state = !worker->stream    ? ENGINE_WORKER_DISCONNECTED
+                 : worker->draining ? ENGINE_WORKER_DRAINING
+                                    : ENGINE_WORKER_CONNECTED,
         .types = types,
         .types_len = worker->offers_len,
         .labels = labels,
