@@ -10,6 +10,8 @@
 #define PROCESSES_PER_CORE 4
 #define SLOTS_MAX 10000
 #define CREDIT_MAX 100000
+#define LABELS_GIVEN_MAX 28 /* of 32; the worker adds its own */
+#define LABEL_BYTES_MAX 256
 #define HOUR_MS (3600 * 1000)
 
 #define OPTION(name, type, fallback, min, max, field, help)                                        \
@@ -78,6 +80,23 @@ static enum status read_key(const char *path, char **ret, struct error *err)
     return STATUS_OK;
 }
 
+/* key=value,key=value */
+static enum status check_labels(const char *text, struct error *err)
+{
+    size_t count = 0;
+
+    while (*text) {
+        size_t len = strcspn(text, ","), key = strcspn(text, "=");
+        if (key == 0 || key >= len || len > LABEL_BYTES_MAX || ++count > LABELS_GIVEN_MAX)
+            return error_set(
+                err, STATUS_INVALID_ARGUMENT,
+                "--label takes up to %d key=value pairs of at most %d bytes, separated by commas",
+                LABELS_GIVEN_MAX, LABEL_BYTES_MAX);
+        text += len + (text[len] == ',');
+    }
+    return STATUS_OK;
+}
+
 enum status worker_settings_apply(struct worker *worker, struct error *err)
 {
     const struct worker_settings *settings = worker->settings;
@@ -89,6 +108,9 @@ enum status worker_settings_apply(struct worker *worker, struct error *err)
     if (*settings->task_user && geteuid() != 0)
         return error_set(err, STATUS_FAILED_PRECONDITION,
                          "--task-user needs a worker that runs as root");
+    enum status st = check_labels(settings->labels, err);
+    if (st != STATUS_OK)
+        return st;
     if (settings->key_file)
         return read_key(settings->key_file, &worker->authorization, err);
     return STATUS_OK;

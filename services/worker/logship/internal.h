@@ -48,7 +48,8 @@ struct logs {
     char *address;       /* NULL = not known yet, "" = nowhere */
     uint64_t gaps_until; /* segments up to here hold only what tells of dropped lines */
     uint64_t lines_total;
-    bool refused; /* the disk refuses: said once */
+    bool drop_told; /* lines were dropped since the logger last answered: said once */
+    bool refused;   /* the disk refuses: said once */
     struct sender sender;
     void (*on_settled)(void *userdata);
     void *settled_userdata;

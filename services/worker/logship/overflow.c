@@ -129,8 +129,10 @@ static void logs_drop(struct logs *logs, uint64_t segment)
     if (segments_replace(logs->segments, segment, records, n, &err) != STATUS_OK) {
         log_error("logs.drop_failed", LOG_ERR(&err));
     } else {
-        log_warn("logs.dropped", LOG_U64("segment", segment), LOG_U64("attempts", n),
-                 LOG_STR("why", "the logger has been away and the spool is full"));
+        if (!logs->drop_told)
+            log_warn("logs.dropped", LOG_U64("segment", segment), LOG_U64("attempts", n),
+                     LOG_STR("why", "the logger has been away and the spool is full"));
+        logs->drop_told = true;
         sender_rewind(logs, segment);
     }
     logs->gaps_until = segment;

@@ -73,7 +73,7 @@ static void sender_on_message(struct rpc_call *call, const ProtobufCMessage *mes
     sender->backoff_ms = 0;
     if (sender->failed_before)
         log_info("logs.connected", LOG_STR("logger", logs->address));
-    sender->failed_before = false;
+    sender->failed_before = logs->drop_told = false;
     sender_release(logs);
     loop_flush_mark(logs->flush);
 }
