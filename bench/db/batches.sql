@@ -23,15 +23,7 @@ select u.id, u.created_at, 1, 1, 5, u.type, u.queue, u.parameters
 from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[]) as u (id, created_at, type, queue, parameters);
 
 -- name: batches_succeed
--- Every one of these tasks ends; all ids lie between $6 and $7, which spares the other partitions.
-update task t
-set state = 4, attempt = 1, recorded_by = 1, closed_by_report = true, worker_id = u.worker_id, started_at = u.started_at,
-    finished_at = u.finished_at, result = u.result
-from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::text[]) as u (id, worker_id, started_at, finished_at, result)
-where t.id = u.id and t.id between $6::uuid and $7::uuid and t.state not between 4 and 7;
-
--- name: batches_succeed_unbounded
--- The same without the bounds.
+-- Every one of these tasks ends.
 update task t
 set state = 4, attempt = 1, recorded_by = 1, closed_by_report = true, worker_id = u.worker_id, started_at = u.started_at,
     finished_at = u.finished_at, result = u.result

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_batches ROWS_PER_BATCH BATCHES DAYS [unbounded] [SETTINGS]: inserts and then finishes
+ * bench_batches ROWS_PER_BATCH BATCHES DAYS [SETTINGS]: inserts and then finishes
  * ROWS_PER_BATCH × BATCHES tasks through lib/db, two batches in flight as the controller does it,
  * on the migrated schema with DAYS older day partitions. Each batch is a fence, a set-based
  * statement and a journal row of 60 bytes a task. SETTINGS: "-c name=value …" for the session.
@@ -23,7 +23,6 @@ struct bench {
     struct loop *loop;
     struct db_conn *conn;
     int64_t rows, batches, days;
-    bool unbounded;
     enum phase phase;
     int64_t sent, done, seq;
     struct id *ids;
@@ -80,19 +79,10 @@ static void add_succeed(struct bench *bench, struct db_txn *txn, const struct id
         db_array_add_i64(finished, now);
         db_array_add_slice(result, slice_of("{}"));
     }
-    struct db_param params[] = {db_array_param(id),
-                                db_array_param(worker),
-                                db_array_param(started),
-                                db_array_param(finished),
-                                db_array_param(result),
-                                DB_UUID_PARAM(ids[0]),
-                                DB_UUID_PARAM(ids[bench->rows - 1])};
+    struct db_param params[] = {db_array_param(id), db_array_param(worker), db_array_param(started),
+                                db_array_param(finished), db_array_param(result)};
 
-    if (bench->unbounded)
-        db_txn_add(txn, &SQL_batches_succeed_unbounded, params,
-                   SQL_batches_succeed_unbounded.param_count);
-    else
-        db_txn_add(txn, &SQL_batches_succeed, params, ARRAY_LEN(params));
+    db_txn_add(txn, &SQL_batches_succeed, params, ARRAY_LEN(params));
 }
 
 static void batch_done(enum db_outcome outcome, struct db_result *const *results, size_t n,
@@ -202,19 +192,14 @@ int main(int argc, char **argv)
     struct db_options options = {.url = url, .application_name = "bench_batches"};
     struct error err = {0};
     size_t applied = 0;
-    int arg = 4;
 
     if (argc < 4 || !url || !text_to_i64(argv[1], &bench.rows) ||
         !text_to_i64(argv[2], &bench.batches) || !text_to_i64(argv[3], &bench.days)) {
-        fprintf(stderr, "usage: with-postgres --fsync bench_batches ROWS BATCHES DAYS [unbounded] "
+        fprintf(stderr, "usage: with-postgres --fsync bench_batches ROWS BATCHES DAYS "
                         "[SETTINGS]\n");
         return 2;
     }
-    if (arg < argc && str_eq(argv[arg], "unbounded")) {
-        bench.unbounded = true;
-        arg++;
-    }
-    options.settings = arg < argc ? argv[arg] : NULL;
+    options.settings = argc > 4 ? argv[4] : NULL;
     if (db_migrate(url, plankton_migrations, PLANKTON_MIGRATIONS_COUNT, NULL, NULL, &applied,
                    &err) != STATUS_OK)
         must(DB_FAILED, &err);
@@ -223,11 +208,10 @@ int main(int argc, char **argv)
     struct db_conn *conn = db_connect(bench.loop, &options, on_state, &bench);
 
     loop_run(bench.loop);
-    printf("%5lld rows/batch, %3lld days%s %s: insert %7.0f rows/s %4.0f B WAL/row, finish %7.0f "
+    printf("%5lld rows/batch, %3lld days %s: insert %7.0f rows/s %4.0f B WAL/row, finish %7.0f "
            "rows/s %4.0f B WAL/row\n",
-           (long long)bench.rows, (long long)bench.days, bench.unbounded ? ", unbounded" : "",
-           options.settings ? options.settings : "", bench.rates[PHASE_INSERT],
-           bench.wal_per_row[PHASE_INSERT], bench.rates[PHASE_FINISH],
+           (long long)bench.rows, (long long)bench.days, options.settings ? options.settings : "",
+           bench.rates[PHASE_INSERT], bench.wal_per_row[PHASE_INSERT], bench.rates[PHASE_FINISH],
            bench.wal_per_row[PHASE_FINISH]);
     db_conn_free(conn);
     loop_free(bench.loop);
