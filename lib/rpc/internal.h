@@ -172,6 +172,7 @@ const struct rpc_route *rpc__server_find(const struct rpc_server *server, struct
 void rpc__server_add(struct rpc_server *server, const struct rpc_service_desc *service,
                      const void *ops, void *userdata, bool open);
 void rpc__server_check_drained(struct rpc_server *server);
+void rpc__server_accept(struct rpc_server *server, struct net_stream *stream);
 void rpc__server_conn_lost(struct rpc_conn *conn);
 void rpc__server_close(struct rpc_call *call, enum status status, const char *why);
 

@@ -63,9 +63,8 @@ const struct rpc_route *rpc__server_find(const struct rpc_server *server, struct
     return NULL;
 }
 
-static void on_accept(struct net_stream *stream, void *userdata)
+void rpc__server_accept(struct rpc_server *server, struct net_stream *stream)
 {
-    struct rpc_server *server = userdata;
     struct rpc_conn *conn = mem_zalloc(sizeof *conn);
     struct h2_options options = {
         .streams_max = (uint32_t)server->options.streams_per_connection_max,
@@ -76,6 +75,11 @@ static void on_accept(struct net_stream *stream, void *userdata)
     conn->server = server;
     list_push(&server->conns, &conn->node);
     conn->h2 = h2_server_new(server->end.loop, stream, &options, &rpc__server_handlers, conn);
+}
+
+static void on_accept(struct net_stream *stream, void *userdata)
+{
+    rpc__server_accept(userdata, stream);
 }
 
 enum status rpc_server_listen(struct rpc_server *server, const char *address, struct error *err)
