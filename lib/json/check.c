@@ -25,6 +25,7 @@ struct scan {
     size_t keys_len, keys_cap;
     struct key keys_first[KEYS_ON_STACK];
     uint32_t depth;
+    uint32_t values;
 };
 
 static bool scan_value(struct scan *scan);
@@ -458,6 +459,7 @@ static bool scan_value(struct scan *scan)
     bool ok;
 
     scan_space(scan);
+    scan->values++;
     if (scan->at >= scan->end)
         return scan_fail(scan, scan->end, "unexpected end");
     switch (*scan->at) {
@@ -517,6 +519,7 @@ enum status json__check(struct slice text, size_t bytes_max, struct json_fault *
     }
     if (scan.keys != scan.keys_first)
         free_ptr(&scan.keys);
+    fault->values = scan.values;
     if (!scan.fault)
         return STATUS_OK;
     fault->text = scan.fault;

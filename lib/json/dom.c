@@ -14,6 +14,14 @@ enum status json__build(struct slice text, json_t **ret, struct error *err)
     return STATUS_OK;
 }
 
+enum status json__bound(const struct json_fault *fault, struct error *err)
+{
+    if (fault->values <= JSON_VALUES_MAX)
+        return STATUS_OK;
+    return error_field(err, STATUS_RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE", NULL,
+                       "text has more than %d values", JSON_VALUES_MAX);
+}
+
 enum status json_parse(struct slice text, size_t bytes_max, json_t **ret, struct error *err)
 {
     struct json_fault fault;
@@ -23,6 +31,9 @@ enum status json_parse(struct slice text, size_t bytes_max, json_t **ret, struct
      * the text. */
     if (status != STATUS_OK)
         return json__report(&fault, bytes_max, status, err);
+    status = json__bound(&fault, err);
+    if (status != STATUS_OK)
+        return status;
     return json__build(text, ret, err);
 }
 

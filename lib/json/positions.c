@@ -205,7 +205,9 @@ enum status json_parse_with_positions(struct slice text, size_t bytes_max, struc
 
     if (status != STATUS_OK)
         return json__report_at(&fault, bytes_max, status, arena, err);
-    status = json__build(text, ret, err);
+    status = json__bound(&fault, err);
+    if (status == STATUS_OK)
+        status = json__build(text, ret, err);
     if (status != STATUS_OK)
         return status;
     positions = ARENA_NEW(arena, struct json_positions);

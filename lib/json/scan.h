@@ -7,11 +7,14 @@
 struct json_fault {
     const char *text;
     uint32_t line, column; /* 0 = of the whole */
+    uint32_t values;       /* counted in text without a fault */
 };
 
 enum status json__check(struct slice text, size_t bytes_max, struct json_fault *fault);
 enum status json__report(const struct json_fault *fault, size_t bytes_max, enum status status,
                          struct error *err);
+/* Whether a DOM of checked text may be built. */
+enum status json__bound(const struct json_fault *fault, struct error *err);
 /* The same, with the place as a violation too. */
 enum status json__report_at(const struct json_fault *fault, size_t bytes_max, enum status status,
                             struct arena *arena, struct error *err);

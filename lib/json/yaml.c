@@ -20,8 +20,8 @@ static bool read_value(struct reader *reader, yaml_event_t *event, struct json_p
 static bool fail(struct reader *reader, yaml_mark_t mark, const char *text)
 {
     if (!reader->fault.text)
-        reader->fault =
-            (struct json_fault){text, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
+        reader->fault = (struct json_fault){
+            .text = text, .line = (uint32_t)mark.line + 1, .column = (uint32_t)mark.column + 1};
     return false;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdlib.h>
 #include "json/json.h"
 #include "suites.h"
 
@@ -43,6 +44,25 @@ START_TEST(parse_refuses_deep_text_before_building)
     text[20000] = '\0';
     ck_assert_int_eq(json_parse(slice_of(text), BYTES_MAX, &json, &err), STATUS_INVALID_ARGUMENT);
     ck_assert_ptr_null(json);
+}
+END_TEST
+
+START_TEST(values_are_bounded)
+{
+    AUTO(json_drop) json_t *json = NULL;
+    struct error err = {0};
+    size_t len = 2 * (JSON_VALUES_MAX + 1) + 1;
+    char *text = malloc(len);
+
+    for (size_t i = 0; i < len; i++)
+        text[i] = i % 2 ? '1' : ',';
+    text[0] = '[';
+    text[len - 1] = ']';
+    ck_assert_int_eq(json_check((struct slice){text, len}, len, &err), STATUS_OK);
+    ck_assert_int_eq(json_parse((struct slice){text, len}, len, &json, &err),
+                     STATUS_RESOURCE_EXHAUSTED);
+    ck_assert_str_eq(err.reason, "PAYLOAD_TOO_LARGE");
+    free(text);
 }
 END_TEST
 
@@ -172,6 +192,7 @@ Suite *suite_dom(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, text_round_trips_and_keeps_the_order_of_keys);
     tcase_add_test(tests, parse_refuses_deep_text_before_building);
+    tcase_add_test(tests, values_are_bounded);
     tcase_add_loop_test(tests, doubles_are_written_shortest_and_read_back, 0,
                         (int)ARRAY_LEN(DOUBLES));
     tcase_add_test(tests, numbers_have_expected_text);
