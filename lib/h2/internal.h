@@ -31,6 +31,7 @@ struct h2_conn {
     struct loop_flush *flush;
     struct loop_timer *timer; /* preface first, write stall later */
     uint32_t header_bytes_max, consume_bytes;
+    size_t queued;   /* body bytes that wait in streams */
     size_t received; /* body bytes of this read, to be given back to the connection's window */
     uint32_t cheap_frames, oversized_blocks;
     uint64_t cheap_since_us;

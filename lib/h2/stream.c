@@ -29,6 +29,7 @@ void h2__stream_attach(struct h2_conn *conn, struct h2_stream *stream)
     stream->conn = conn;
     list_push(&conn->streams, &stream->node);
     conn->stream_count++;
+    conn->queued += h2_stream_pending_bytes(stream);
 }
 
 void h2__stream_closed(struct h2_stream *stream, uint32_t error_code)
@@ -39,6 +40,7 @@ void h2__stream_closed(struct h2_stream *stream, uint32_t error_code)
         conn->receiving = NULL;
     list_remove(&stream->node);
     conn->stream_count--;
+    conn->queued -= h2_stream_pending_bytes(stream);
     stream->conn = NULL;
     conn->handlers->on_closed(stream, error_code);
 }
@@ -103,6 +105,8 @@ static void stream_resume(struct h2_stream *stream)
 
 void *h2_stream_reserve(struct h2_stream *stream, size_t len)
 {
+    if (stream->conn && len > H2_CONNECTION_OUT_MAX_BYTES - stream->conn->queued)
+        return NULL;
     /* Moving what waits to the front only when it is less than what has gone keeps this linear. */
     if (stream->out_at > 0 && stream->out_at >= stream->out.len - stream->out_at) {
         buf_consume(&stream->out, stream->out_at);
@@ -114,6 +118,8 @@ void *h2_stream_reserve(struct h2_stream *stream, size_t len)
 void h2_stream_commit(struct h2_stream *stream, size_t len)
 {
     stream->out.len += len;
+    if (stream->conn)
+        stream->conn->queued += len;
     if (h2_stream_pending_bytes(stream) > H2_STREAM_HIGH_WATER_BYTES)
         stream->above_high_water = true;
     stream_resume(stream);
@@ -139,6 +145,10 @@ void h2_stream_end(struct h2_stream *stream, const struct h2_header *trailers, s
 
 void h2_stream_drop_output(struct h2_stream *stream)
 {
+    size_t drop = h2_stream_pending_bytes(stream) - stream->framed;
+
+    if (stream->conn)
+        stream->conn->queued -= drop;
     /* A frame whose header may be out must still get its bytes. */
     stream->out.len = stream->out_at + stream->framed;
     if (stream->framed == 0)
@@ -211,6 +221,7 @@ int h2__send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t 
         net_stream_write(conn->net, stream->out.data + stream->out_at, length) != STATUS_OK)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     stream->out_at += length;
+    conn->queued -= length;
     stream->framed = 0;
     if (stream->out_at == stream->out.len)
         h2_stream_drop_output(stream);

@@ -14,6 +14,7 @@
 
 #define RPC_MESSAGE_BYTES_MAX (4u << 20)
 #define RPC_CONNECTIONS_MAX 10000
+#define RPC_ANSWER_TIMEOUT_MS 60000
 #define RPC_PREFIX_BYTES 5
 #define RPC_CALLS_POOLED 1024     /* per thread */
 #define RPC_ARENA_KEEP_BYTES 8192 /* a pooled call whose arena grew larger gives it back */
@@ -79,6 +80,7 @@ struct rpc_call {
     bool paused, remote_ended, end_told, input_closed;
     bool headers_sent, finished, half_closed, closing, closed;
     bool wait_for_ready, unlisted;
+    size_t swept_bytes; /* server: unsent output at the last sweep after the end, plus one */
 };
 
 /* ---- end.c ---- */
@@ -161,7 +163,7 @@ struct rpc_server {
     struct list conns;
     struct rpc_health *health;
     struct rpc_reflection *reflection;
-    struct loop_timer *drain_timer;
+    struct loop_timer *drain_timer, *sweep_timer;
     void (*drained)(void *userdata);
     void *drained_userdata;
     bool draining, drain_told;

@@ -3,6 +3,25 @@
 #include <stdlib.h>
 #include "internal.h"
 
+/* A finished call whose answer has not moved since the last sweep: its client gives no window and
+ * may never do so. Without this, such calls would hold their output for as long as the connection
+ * lives. */
+static void sweep_cb(void *userdata)
+{
+    struct rpc_server *server = userdata;
+
+    LIST_EACH(&server->end.calls, node)
+    {
+        struct rpc_call *call = LIST_ENTRY(node, struct rpc_call, node);
+        size_t pending = h2_stream_pending_bytes(&call->stream) + 1;
+        if (!call->finished)
+            continue;
+        if (call->swept_bytes == pending)
+            h2_stream_rst(&call->stream, H2_CANCEL);
+        call->swept_bytes = pending;
+    }
+}
+
 struct rpc_server *rpc_server_new(struct loop *loop, const struct rpc_server_options *options)
 {
     struct rpc_server *server = mem_zalloc(sizeof *server);
@@ -14,6 +33,11 @@ struct rpc_server *rpc_server_new(struct loop *loop, const struct rpc_server_opt
     rpc__end_init(&server->end, loop, true,
                   server->options.message_bytes_max ? server->options.message_bytes_max
                                                     : RPC_MESSAGE_BYTES_MAX);
+    if (server->options.answer_timeout_ms == 0)
+        server->options.answer_timeout_ms = RPC_ANSWER_TIMEOUT_MS;
+    server->sweep_timer = loop_timer_new(loop, sweep_cb, server);
+    loop_timer_start(server->sweep_timer, server->options.answer_timeout_ms,
+                     server->options.answer_timeout_ms);
     map_init(&server->routes);
     list_init(&server->conns);
     return server;
@@ -175,6 +199,7 @@ void rpc_server_free(struct rpc_server *server)
     }
     map_fini(&server->routes);
     loop_timer_free(server->drain_timer);
+    loop_timer_free(server->sweep_timer);
     rpc__end_fini(&server->end);
     free(server->services);
     /* A handler may have called us. */

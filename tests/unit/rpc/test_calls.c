@@ -181,6 +181,29 @@ START_TEST(unsent_output_is_bounded)
 }
 END_TEST
 
+START_TEST(answer_that_nobody_takes_is_dropped)
+{
+    struct fixture f = {.server_options = {.answer_timeout_ms = 100}};
+    struct outcome out;
+    Plankton__Test__EchoRequest request = INIT;
+
+    fixture_begin(&f);
+    request.count = 1;
+    request.reply_bytes = 3 << 20; /* more than the window, less than the server keeps */
+    expect_outcome(&f, &out);
+    struct rpc_call *call =
+        plankton_test_echo_server_stream_call(f.channel, NULL, &request, &outcome_callbacks, &out);
+    rpc_call_pause(call);
+    fixture_run_ms(&f, 400);
+    ck_assert_uint_eq(f.service.closed, 1);
+    ck_assert_uint_eq(rpc_server_open_calls(f.server), 0);
+    rpc_call_resume(call);
+    fixture_wait(&f);
+    ck_assert_int_eq(out.status, STATUS_CANCELLED);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(bidi_answers_each_message)
 {
     struct fixture f = {0};
@@ -412,6 +435,7 @@ TCase *call_tests(void)
     tcase_add_test(tc, paused_reader_still_gets_all_before_the_status);
     tcase_add_test(tc, paused_server_holds_the_clients_output_back);
     tcase_add_test(tc, unsent_output_is_bounded);
+    tcase_add_test(tc, answer_that_nobody_takes_is_dropped);
     tcase_add_test(tc, bidi_answers_each_message);
     tcase_add_test(tc, largest_message_passes_and_a_larger_one_is_refused_before_it_leaves);
     tcase_add_test(tc, deadline_ends_both_sides);

@@ -2,12 +2,14 @@
 #ifndef H2_H2_H
 #define H2_H2_H
 /*
- * One HTTP/2 connection, server or client, over a net_stream: a narrow face on nghttp2. A stream object is embedded first in the user's
- * own request object, which the user allocates (on_open, h2_request) and may free once on_closed was called. All input of one read is
- * taken before anything is sent, and all frames of a turn leave in one write. The library's own limits against abuse are on: header
- * bytes, empty DATA, PING, SETTINGS, resets, continuations; what is left to the user is to read (h2_consume) and to bound its output.
- * Callbacks of a connection come from its reads and from the end of the turn, never from inside a call of these functions, except
- * that h2_free calls on_closed of the open streams.
+ * One HTTP/2 connection, server or client, over a net_stream: a narrow face on nghttp2. A stream
+ * object is embedded first in the user's own request object, which the user allocates (on_open,
+ * h2_request) and may free once on_closed was called. All input of one read is taken before
+ * anything is sent, and all frames of a turn leave in one write. The library's own limits against
+ * abuse are on: header bytes, empty DATA, PING, SETTINGS, resets, continuations; what is left to
+ * the user is to read (h2_consume) and to bound its output. Callbacks of a connection come from its
+ * reads and from the end of the turn, never from inside a call of these functions, except that
+ * h2_free calls on_closed of the open streams.
  */
 #include "base/buf.h"
 #include "base/list.h"
@@ -23,7 +25,7 @@ struct h2_stream {
     struct h2_conn *conn; /* NULL before it is submitted and from on_closed on */
     int32_t id;
     struct list node;
-    struct buf out;    /* body bytes that wait to be framed, from out_at on */
+    struct buf out; /* body bytes that wait to be framed, from out_at on */
     size_t out_at;
     size_t framed;     /* bytes of out that a frame header already promised */
     size_t unconsumed; /* given back to the peer in pieces */
@@ -33,8 +35,8 @@ struct h2_stream {
     bool ending;           /* END_STREAM follows what is queued */
     bool deferred;         /* nothing was queued when the last frame was made */
     bool remote_ended, local_ended;
-    bool submitted;    /* a response or request was submitted */
-    bool on_the_wire;  /* client: the request has left the queue */
+    bool submitted;   /* a response or request was submitted */
+    bool on_the_wire; /* client: the request has left the queue */
     bool above_high_water, status_seen, informational, oversized;
 };
 
@@ -42,7 +44,14 @@ enum h2_block { H2_REQUEST, H2_RESPONSE, H2_INFORMATIONAL, H2_TRAILERS };
 /* Error code of on_closed when the connection went away under the stream. */
 #define H2_CONNECTION_LOST 0x10000u
 /* The codes of RFC 9113 section 7 that users need. */
-enum { H2_NO_ERROR = 0, H2_PROTOCOL_ERROR = 1, H2_INTERNAL_ERROR = 2, H2_REFUSED_STREAM = 7, H2_CANCEL = 8, H2_ENHANCE_YOUR_CALM = 11 };
+enum {
+    H2_NO_ERROR = 0,
+    H2_PROTOCOL_ERROR = 1,
+    H2_INTERNAL_ERROR = 2,
+    H2_REFUSED_STREAM = 7,
+    H2_CANCEL = 8,
+    H2_ENHANCE_YOUR_CALM = 11
+};
 
 struct h2_handlers {
     /* Server: a request begins; returns its h2_stream_init'ed stream, or NULL to refuse. */
@@ -50,15 +59,17 @@ struct h2_handlers {
     void (*on_header)(struct h2_stream *stream, struct slice name, struct slice value);
     void (*on_headers)(struct h2_stream *stream, enum h2_block block);
     void (*on_data)(struct h2_stream *stream, struct slice bytes);
-    void (*on_end)(struct h2_stream *stream); /* the peer's END_STREAM */
-    void (*on_writable)(struct h2_stream *stream); /* queued output fell below the low-water mark after it was above the high one */
+    void (*on_end)(struct h2_stream *stream);      /* the peer's END_STREAM */
+    void (*on_writable)(struct h2_stream *stream); /* queued output fell below the low-water mark
+                                                      after it was above the high one */
     void (*on_closed)(struct h2_stream *stream, uint32_t error_code);
     /* The connection ended, after on_closed of its streams; the user frees it. */
     void (*on_lost)(struct h2_conn *conn, const char *why, void *userdata);
     /* The peer's first SETTINGS came. */
     void (*on_ready)(struct h2_conn *conn, void *userdata); /* may be NULL */
-    void (*on_goaway)(struct h2_conn *conn, void *userdata); /* may be NULL: no new streams from now on */
-    void (*on_pong)(struct h2_conn *conn, void *userdata);  /* may be NULL */
+    void (*on_goaway)(struct h2_conn *conn,
+                      void *userdata); /* may be NULL: no new streams from now on */
+    void (*on_pong)(struct h2_conn *conn, void *userdata); /* may be NULL */
 };
 
 struct h2_options {
@@ -69,14 +80,17 @@ struct h2_options {
     uint64_t preface_timeout_ms;      /* 0 = 10 s to the peer's SETTINGS */
 };
 #define H2_STREAM_OUT_MAX_BYTES (16u << 20)
+#define H2_CONNECTION_OUT_MAX_BYTES (64u << 20) /* all streams of a connection together */
 #define H2_STREAM_HIGH_WATER_BYTES (256u << 10)
 #define H2_WRITE_STALL_MS 30000 /* a peer that takes no byte for so long is cut off */
 
 /* Takes the stream over (also one whose first bytes were looked at: pass them to h2_feed). */
-struct h2_conn *h2_server_new(struct loop *loop, struct net_stream *stream, const struct h2_options *options,
-                              const struct h2_handlers *handlers, void *userdata);
-struct h2_conn *h2_client_new(struct loop *loop, struct net_stream *stream, const struct h2_options *options,
-                              const struct h2_handlers *handlers, void *userdata);
+struct h2_conn *h2_server_new(struct loop *loop, struct net_stream *stream,
+                              const struct h2_options *options, const struct h2_handlers *handlers,
+                              void *userdata);
+struct h2_conn *h2_client_new(struct loop *loop, struct net_stream *stream,
+                              const struct h2_options *options, const struct h2_handlers *handlers,
+                              void *userdata);
 void h2_feed(struct h2_conn *conn, struct slice bytes);
 /* GOAWAY, let open streams end, close; on_lost follows. */
 void h2_shutdown(struct h2_conn *conn);
@@ -89,18 +103,22 @@ void h2_ping(struct h2_conn *conn);
 
 void h2_stream_init(struct h2_stream *stream); /* keeps nothing; call once per life of the object */
 void h2_stream_fini(struct h2_stream *stream);
-void h2_stream_reset_for_reuse(struct h2_stream *stream); /* for pools: keeps a small output buffer */
+void h2_stream_reset_for_reuse(
+    struct h2_stream *stream); /* for pools: keeps a small output buffer */
 
 /* Header slices must stay until on_closed, except constants. end: no body follows. */
 void h2_respond(struct h2_stream *stream, const struct h2_header *headers, size_t n, bool end);
 /* False when no stream can be made any more (GOAWAY, ids used up). */
-bool h2_request(struct h2_conn *conn, struct h2_stream *stream, const struct h2_header *headers, size_t n);
-/* Body bytes: reserve, fill, commit; NULL when more than H2_STREAM_OUT_MAX_BYTES would wait. Works before h2_request too. */
+bool h2_request(struct h2_conn *conn, struct h2_stream *stream, const struct h2_header *headers,
+                size_t n);
+/* Body bytes: reserve, fill, commit; NULL when more than the two limits above would wait. Works
+ * before h2_request too. */
 void *h2_stream_reserve(struct h2_stream *stream, size_t len);
 void h2_stream_commit(struct h2_stream *stream, size_t len);
 size_t h2_stream_pending_bytes(const struct h2_stream *stream);
 bool h2_stream_writable(const struct h2_stream *stream);
-/* END_STREAM after the queued bytes, in a trailer block when n > 0 (kept until on_closed by the caller). */
+/* END_STREAM after the queued bytes, in a trailer block when n > 0 (kept until on_closed by the
+ * caller). */
 void h2_stream_end(struct h2_stream *stream, const struct h2_header *trailers, size_t n);
 void h2_stream_drop_output(struct h2_stream *stream);
 void h2_stream_rst(struct h2_stream *stream, uint32_t error_code);

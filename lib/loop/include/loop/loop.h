@@ -2,9 +2,10 @@
 #ifndef LOOP_LOOP_H
 #define LOOP_LOOP_H
 /*
- * The event loop: one per process, one thread. The only includer of uv.h. Handles are owned by the caller as opaque pointers and
- * closed asynchronously by their _free (callbacks never fire after it). Work that must happen once per turn, after all of the
- * turn's input (writes, batches), registers a flush hook: that is where coalescing comes from.
+ * The event loop: one per process, one thread. The only includer of uv.h. Handles are owned by the
+ * caller as opaque pointers and closed asynchronously by their _free (callbacks never fire after
+ * it). Work that must happen once per turn, after all of the turn's input (writes, batches),
+ * registers a flush hook: that is where coalescing comes from.
  */
 #include "base/error.h"
 #include "base/slice.h"
@@ -34,30 +35,36 @@ void loop_timer_start(struct loop_timer *timer, uint64_t delay_ms, uint64_t repe
 void loop_timer_stop(struct loop_timer *timer);
 void loop_timer_free(struct loop_timer *timer);
 
-/* Foreign descriptors (libpq, curl, pipes). events: what to watch from now on. Stopped before the fd is closed by its owner. */
+/* Foreign descriptors (libpq, curl, pipes). events: what to watch from now on. Stopped before the
+ * fd is closed by its owner. */
 enum { LOOP_READABLE = 1, LOOP_WRITABLE = 2 };
-struct loop_fd *loop_fd_new(struct loop *loop, int fd, void (*fn)(int events, void *userdata), void *userdata);
+struct loop_fd *loop_fd_new(struct loop *loop, int fd, void (*fn)(int events, void *userdata),
+                            void *userdata);
 void loop_fd_watch(struct loop_fd *watch, int events);
 void loop_fd_free(struct loop_fd *watch);
 
-struct loop_signal *loop_signal_new(struct loop *loop, int signum, void (*fn)(int signum, void *userdata), void *userdata);
+struct loop_signal *loop_signal_new(struct loop *loop, int signum,
+                                    void (*fn)(int signum, void *userdata), void *userdata);
 void loop_signal_free(struct loop_signal *signal);
 
-/* Runs fn at the end of each turn in which loop_flush_mark was called, after all input of the turn and before polling.
- * Lower order first (10 handlers that make records, 20 batches, 30 connections). Marking inside a flush with a higher or equal order
- * runs in the same turn. */
-struct loop_flush *loop_flush_new(struct loop *loop, int order, void (*fn)(void *userdata), void *userdata);
+/* Runs fn at the end of each turn in which loop_flush_mark was called, after all input of the turn
+ * and before polling. Lower order first (10 handlers that make records, 20 batches, 30
+ * connections). Marking inside a flush with a higher or equal order runs in the same turn. */
+struct loop_flush *loop_flush_new(struct loop *loop, int order, void (*fn)(void *userdata),
+                                  void *userdata);
 void loop_flush_mark(struct loop_flush *flush);
 void loop_flush_free(struct loop_flush *flush);
 
 /* Calls fn from the loop, soon, once; never from inside this call. */
 void loop_defer(struct loop *loop, void (*fn)(void *userdata), void *userdata);
 
-/* Blocking work in the pool: work() on another thread, done() on the loop. At most 1,024 queued, else RESOURCE_EXHAUSTED. */
-MUST_USE enum status loop_pool(struct loop *loop, void (*work)(void *userdata), void (*done)(void *userdata), void *userdata,
-                               struct error *err);
+/* Blocking work in the pool: work() on another thread, done() on the loop. At most 1,024 queued,
+ * else RESOURCE_EXHAUSTED. */
+MUST_USE enum status loop_pool(struct loop *loop, void (*work)(void *userdata),
+                               void (*done)(void *userdata), void *userdata, struct error *err);
 
-/* Child processes. The child gets exactly fds 0,1,2 as given (-1 = /dev/null), its own session and process group. */
+/* Child processes. The child gets exactly fds 0,1,2 as given (-1 = /dev/null), its own session and
+ * process group. */
 struct loop_process_spec {
     const char *file;
     char *const *argv;
@@ -67,8 +74,9 @@ struct loop_process_spec {
     int uid, gid; /* -1 = inherit */
 };
 struct loop_process *loop_process_spawn(struct loop *loop, const struct loop_process_spec *spec,
-                                        void (*on_exit)(int exit_status, int term_signal, void *userdata), void *userdata,
-                                        struct error *err);
+                                        void (*on_exit)(int exit_status, int term_signal,
+                                                        void *userdata),
+                                        void *userdata, struct error *err);
 int loop_process_pid(const struct loop_process *process);
 void loop_process_free(struct loop_process *process); /* does not kill */
 

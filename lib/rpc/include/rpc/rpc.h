@@ -2,14 +2,16 @@
 #ifndef RPC_RPC_H
 #define RPC_RPC_H
 /*
- * gRPC over HTTP/2: the words both ends share. A call is an `struct rpc_call` on either side: messages in and out, a status at the end.
+ * gRPC over HTTP/2: the words both ends share. A call is an `struct rpc_call` on either side:
+ * messages in and out, a status at the end.
  *
- * Ownership: a call lives while it is open or referenced; rpc_call_arena(call) lives as long as the call. A received message is valid
- * until its callback returns, except the request of a unary or server-streaming method, which lives in the call's arena.
- * Back-pressure: the peer's stream window is given back as message callbacks return (or when rpc_call_resume is called after
- * rpc_call_pause); rpc_call_writable turns false above 256 KiB of unsent output, and on_writable follows.
- * All callbacks come from the loop, never from inside the call that caused them, except that freeing a server or channel ends its open
- * calls on the spot. After on_close none follows.
+ * Ownership: a call lives while it is open or referenced; rpc_call_arena(call) lives as long as the
+ * call. A received message is valid until its callback returns, except the request of a unary or
+ * server-streaming method, which lives in the call's arena. Back-pressure: the peer's stream window
+ * is given back as message callbacks return (or when rpc_call_resume is called after
+ * rpc_call_pause); rpc_call_writable turns false above 256 KiB of unsent output, and on_writable
+ * follows. All callbacks come from the loop, never from inside the call that caused them, except
+ * that freeing a server or channel ends its open calls on the spot. After on_close none follows.
  */
 #include <protobuf-c/protobuf-c.h>
 #include "base/arena.h"
@@ -25,10 +27,13 @@ struct rpc_method {
     const char *name; /* "SubmitTask" */
     enum rpc_kind kind;
     const ProtobufCMessageDescriptor *input, *output;
-    bool changes; /* creates or changes things: unknown fields of its request are refused */
-    uint16_t ops_index; /* place of the handler in the service's ops struct, seen as an array of function pointers */
-    uint32_t access;    /* bits (1 << plankton.v1.Role) of who may call, from option plankton.v1.access; 0 = nobody has said: refused */
-    bool rejects_unknown; /* unknown fields are refused: its http rule is POST, PUT, PATCH or DELETE, or access.rejects_unknown */
+    bool changes;         /* creates or changes things: unknown fields of its request are refused */
+    uint16_t ops_index;   /* place of the handler in the service's ops struct, seen as an array of
+                             function pointers */
+    uint32_t access;      /* bits (1 << plankton.v1.Role) of who may call, from option
+                             plankton.v1.access; 0 = nobody has said: refused */
+    bool rejects_unknown; /* unknown fields are refused: its http rule is POST, PUT, PATCH or
+                             DELETE, or access.rejects_unknown */
 };
 struct rpc_service_desc {
     const char *name; /* "plankton.v1.TaskController" */
@@ -38,113 +43,145 @@ struct rpc_service_desc {
 
 /* ---- both ends ---- */
 struct rpc_callbacks {
-    void (*on_message)(struct rpc_call *call, const ProtobufCMessage *message, void *userdata); /* streaming input; NULL = none expected */
-    void (*on_end)(struct rpc_call *call, void *userdata);      /* server: the client has half-closed; may be NULL */
+    void (*on_message)(struct rpc_call *call, const ProtobufCMessage *message,
+                       void *userdata); /* streaming input; NULL = none expected */
+    void (*on_end)(struct rpc_call *call,
+                   void *userdata); /* server: the client has half-closed; may be NULL */
     void (*on_writable)(struct rpc_call *call, void *userdata); /* may be NULL */
-    /* Server: the call is over (finished, cancelled by the peer, deadline, lost). Client: the final status. err is never NULL. */
-    void (*on_close)(struct rpc_call *call, enum status status, const struct error *err, void *userdata);
+    /* Server: the call is over (finished, cancelled by the peer, deadline, lost). Client: the final
+     * status. err is never NULL. */
+    void (*on_close)(struct rpc_call *call, enum status status, const struct error *err,
+                     void *userdata);
 };
 struct arena *rpc_call_arena(struct rpc_call *call);
 const struct rpc_method *rpc_call_method(const struct rpc_call *call);
 struct rpc_call *rpc_call_ref(struct rpc_call *call);
 void rpc_call_unref(struct rpc_call *call);
-/* Packs at once; the message may be freed after. UNAVAILABLE when the call is over, RESOURCE_EXHAUSTED past 4 MiB or 16 MiB unsent. */
+/* Packs at once; the message may be freed after. UNAVAILABLE when the call is over,
+ * RESOURCE_EXHAUSTED past 4 MiB or 16 MiB unsent. */
 MUST_USE enum status rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message);
 bool rpc_call_writable(const struct rpc_call *call);
 void rpc_call_pause(struct rpc_call *call); /* no more on_message until resume */
 void rpc_call_resume(struct rpc_call *call);
-const char *rpc_call_metadata(const struct rpc_call *call, const char *name); /* request metadata (server), response's (client); or NULL */
+const char *
+rpc_call_metadata(const struct rpc_call *call,
+                  const char *name); /* request metadata (server), response's (client); or NULL */
 /* The decoded value of a "-bin" name, in the call's arena; false when absent or not base64. */
 bool rpc_call_metadata_bin(struct rpc_call *call, const char *name, struct slice *ret);
 const char *rpc_call_peer(const struct rpc_call *call);
-bool rpc_call_peer_is_local(const struct rpc_call *call); /* loopback or unix socket */
+bool rpc_call_peer_is_local(const struct rpc_call *call);   /* loopback or unix socket */
 int64_t rpc_call_remaining_ms(const struct rpc_call *call); /* to its deadline; INT64_MAX = none */
 bool rpc_call_is_open(const struct rpc_call *call);
 
 /* ---- server ---- */
 struct rpc_server;
 struct rpc_server_options {
-    size_t connections_max;           /* 0 = 10,000 */
+    size_t connections_max;            /* 0 = 10,000 */
     size_t streams_per_connection_max; /* 0 = 1,024 */
-    size_t message_bytes_max;         /* 0 = 4 MiB */
-    size_t header_bytes_max;          /* 0 = 16 KiB */
-    uint64_t preface_timeout_ms;      /* 0 = 10 s */
+    size_t message_bytes_max;          /* 0 = 4 MiB */
+    size_t header_bytes_max;           /* 0 = 16 KiB */
+    uint64_t preface_timeout_ms;       /* 0 = 10 s */
+    uint64_t answer_timeout_ms; /* 0 = 60 s: an answer that the client does not take for so long is
+                                   dropped */
 };
-/* Decides who calls, before the handler: must end in rpc_call_admit (principal kept with the call) or rpc_call_fail, now or later. */
+/* Decides who calls, before the handler: must end in rpc_call_admit (principal kept with the call)
+ * or rpc_call_fail, now or later. */
 typedef void (*rpc_authorize_fn)(struct rpc_call *call, void *userdata);
 struct rpc_server *rpc_server_new(struct loop *loop, const struct rpc_server_options *options);
 void rpc_server_set_authorizer(struct rpc_server *server, rpc_authorize_fn fn, void *userdata);
-/* ops: the generated struct of typed handlers; a NULL handler answers UNIMPLEMENTED. userdata: rpc_call_service(call). */
-void rpc_server_add(struct rpc_server *server, const struct rpc_service_desc *service, const void *ops, void *userdata);
-MUST_USE enum status rpc_server_listen(struct rpc_server *server, const char *address, struct error *err);
+/* ops: the generated struct of typed handlers; a NULL handler answers UNIMPLEMENTED. userdata:
+ * rpc_call_service(call). */
+void rpc_server_add(struct rpc_server *server, const struct rpc_service_desc *service,
+                    const void *ops, void *userdata);
+MUST_USE enum status rpc_server_listen(struct rpc_server *server, const char *address,
+                                       struct error *err);
 const char *rpc_server_address(const struct rpc_server *server);
-void rpc_server_add_health(struct rpc_server *server);                  /* grpc.health.v1 */
-void rpc_server_set_serving(struct rpc_server *server, const char *service, bool serving); /* "" = the whole server */
+void rpc_server_add_health(struct rpc_server *server); /* grpc.health.v1 */
+void rpc_server_set_serving(struct rpc_server *server, const char *service,
+                            bool serving); /* "" = the whole server */
 /* grpc.reflection v1 and v1alpha from an embedded FileDescriptorSet. */
 void rpc_server_add_reflection(struct rpc_server *server, struct slice descriptor_set);
 /* NOT_SERVING, GOAWAY, wait for open calls up to timeout_ms, then done (once). */
-void rpc_server_drain(struct rpc_server *server, uint64_t timeout_ms, void (*done)(void *userdata), void *userdata);
+void rpc_server_drain(struct rpc_server *server, uint64_t timeout_ms, void (*done)(void *userdata),
+                      void *userdata);
 void rpc_server_free(struct rpc_server *server);
 size_t rpc_server_open_calls(const struct rpc_server *server);
 
-void rpc_call_admit(struct rpc_call *call, void *principal); /* principal: typically in the call's arena */
+void rpc_call_admit(struct rpc_call *call,
+                    void *principal); /* principal: typically in the call's arena */
 void *rpc_call_principal(const struct rpc_call *call);
 void *rpc_call_service(const struct rpc_call *call);
 /* Streaming input or interest in the end: set from inside the handler. */
-void rpc_call_set_callbacks(struct rpc_call *call, const struct rpc_callbacks *callbacks, void *userdata);
+void rpc_call_set_callbacks(struct rpc_call *call, const struct rpc_callbacks *callbacks,
+                            void *userdata);
 void *rpc_call_userdata(const struct rpc_call *call);
 /* Ends the call: exactly one of these, from the handler or later. Silent when the peer has gone. */
 void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *message); /* send + finish OK */
-void rpc_call_finish(struct rpc_call *call);                                /* OK, nothing more to send */
-/* status ≠ OK with message; reason, field and violations become google.rpc.ErrorInfo (domain "plankton"), BadRequest, RetryInfo. */
+void rpc_call_finish(struct rpc_call *call); /* OK, nothing more to send */
+/* status ≠ OK with message; reason, field and violations become google.rpc.ErrorInfo (domain
+ * "plankton"), BadRequest, RetryInfo. */
 void rpc_call_fail(struct rpc_call *call, const struct error *err);
-/* Metadata of the answer. Values of "-bin" names are given as they are and coded here. Headers: before the first message only. */
+/* Metadata of the answer. Values of "-bin" names are given as they are and coded here. Headers:
+ * before the first message only. */
 void rpc_call_set_header(struct rpc_call *call, const char *name, const char *value);
 void rpc_call_set_trailer(struct rpc_call *call, const char *name, const char *value);
 
 /* ---- client ---- */
 struct rpc_channel;
 struct rpc_channel_options {
-    const char *authorization; /* metadata `authorization` of every call unless the call gives its own; copied; may be NULL */
-    uint64_t connect_timeout_ms;    /* 0 = 5 s */
+    const char *authorization;   /* metadata `authorization` of every call unless the call gives its
+                                    own; copied; may be NULL */
+    uint64_t connect_timeout_ms; /* 0 = 5 s */
     uint64_t backoff_initial_ms, backoff_max_ms; /* 0 = 20 ms × 1.6, ±20 %, at most 2 s */
     uint64_t keepalive_ms, keepalive_timeout_ms; /* 0 = off; timeout 0 = 5 s */
 };
-/* Connects on first use and again by itself. target: an address of lib/net, or several separated by commas (the first that works). */
-struct rpc_channel *rpc_channel_new(struct loop *loop, const char *target, const struct rpc_channel_options *options);
+/* Connects on first use and again by itself. target: an address of lib/net, or several separated by
+ * commas (the first that works). */
+struct rpc_channel *rpc_channel_new(struct loop *loop, const char *target,
+                                    const struct rpc_channel_options *options);
 void rpc_channel_free(struct rpc_channel *channel); /* open calls end with CANCELLED */
 enum rpc_channel_state { RPC_IDLE, RPC_CONNECTING, RPC_READY, RPC_FAILING };
 enum rpc_channel_state rpc_channel_state(const struct rpc_channel *channel);
-void rpc_channel_on_state(struct rpc_channel *channel, void (*fn)(enum rpc_channel_state state, void *userdata), void *userdata);
+void rpc_channel_on_state(struct rpc_channel *channel,
+                          void (*fn)(enum rpc_channel_state state, void *userdata), void *userdata);
 
 struct rpc_call_options {
-    uint64_t timeout_ms;       /* 0 = none */
-    bool wait_for_ready;       /* queue while the channel is failing, else UNAVAILABLE at once */
-    const char *authorization; /* overrides the channel's */
+    uint64_t timeout_ms;         /* 0 = none */
+    bool wait_for_ready;         /* queue while the channel is failing, else UNAVAILABLE at once */
+    const char *authorization;   /* overrides the channel's */
     const char *const *metadata; /* name, value, …, NULL */
     const struct rpc_call *parent; /* deadline and cancellation are inherited */
 };
-/* Streaming or unary call; the first message is sent with rpc_call_send, the input closed with rpc_call_half_close. The returned
- * pointer is valid until on_close returns (take a reference to keep it longer). */
-struct rpc_call *rpc_channel_call(struct rpc_channel *channel, const struct rpc_method *method, const struct rpc_call_options *options,
+/* Streaming or unary call; the first message is sent with rpc_call_send, the input closed with
+ * rpc_call_half_close. The returned pointer is valid until on_close returns (take a reference to
+ * keep it longer). */
+struct rpc_call *rpc_channel_call(struct rpc_channel *channel, const struct rpc_method *method,
+                                  const struct rpc_call_options *options,
                                   const struct rpc_callbacks *callbacks, void *userdata);
 /* The same with its one request: sent and half-closed (server streaming). */
-struct rpc_call *rpc_channel_call_with(struct rpc_channel *channel, const struct rpc_method *method, const struct rpc_call_options *options,
-                                       const ProtobufCMessage *request, const struct rpc_callbacks *callbacks, void *userdata);
+struct rpc_call *rpc_channel_call_with(struct rpc_channel *channel, const struct rpc_method *method,
+                                       const struct rpc_call_options *options,
+                                       const ProtobufCMessage *request,
+                                       const struct rpc_callbacks *callbacks, void *userdata);
 void rpc_call_half_close(struct rpc_call *call);
 void rpc_call_cancel(struct rpc_call *call); /* on_close(CANCELLED) follows */
 /* Unary in one line: done gets the response (NULL unless OK; valid until done returns). */
-typedef void (*rpc_unary_done_fn)(const ProtobufCMessage *response, const struct error *err, void *userdata);
-void rpc_channel_unary(struct rpc_channel *channel, const struct rpc_method *method, const struct rpc_call_options *options,
-                       const ProtobufCMessage *request, rpc_unary_done_fn done, void *userdata);
+typedef void (*rpc_unary_done_fn)(const ProtobufCMessage *response, const struct error *err,
+                                  void *userdata);
+void rpc_channel_unary(struct rpc_channel *channel, const struct rpc_method *method,
+                       const struct rpc_call_options *options, const ProtobufCMessage *request,
+                       rpc_unary_done_fn done, void *userdata);
 
 /* ---- bytes ---- */
-/* Checks wire bytes against a descriptor before unpacking: depth ≤ 32, UTF-8, no NUL in strings, element counts. reject_unknown: an
- * unknown field is INVALID_ARGUMENT with its number (for requests that create or change things). */
-MUST_USE enum status rpc_wire_check(const ProtobufCMessageDescriptor *desc, struct slice bytes, bool reject_unknown, struct error *err);
+/* Checks wire bytes against a descriptor before unpacking: depth ≤ 32, UTF-8, no NUL in strings,
+ * element counts. reject_unknown: an unknown field is INVALID_ARGUMENT with its number (for
+ * requests that create or change things). */
+MUST_USE enum status rpc_wire_check(const ProtobufCMessageDescriptor *desc, struct slice bytes,
+                                    bool reject_unknown, struct error *err);
 /* Checked unpack into an arena (amplification bounded by 64 × len + 64 KiB). */
-MUST_USE enum status rpc_unpack(const ProtobufCMessageDescriptor *desc, struct slice bytes, bool reject_unknown, struct arena *arena,
-                                ProtobufCMessage **ret, struct error *err);
+MUST_USE enum status rpc_unpack(const ProtobufCMessageDescriptor *desc, struct slice bytes,
+                                bool reject_unknown, struct arena *arena, ProtobufCMessage **ret,
+                                struct error *err);
 ProtobufCAllocator rpc_arena_allocator(struct arena *arena);
 
 #endif
