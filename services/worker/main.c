@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <unistd.h>
 #include "exec/supervise.h"
 #include "base/slice.h"
 #include "duties.h"
@@ -13,9 +14,9 @@ int main(int argc, char **argv)
     };
     struct service_program started = program;
 
-    /* The supervisor of one attempt: nothing of the service is wanted there. */
+    /* The supervisor of one attempt: nothing of the service is wanted there, nor what runs at exit. */
     if (argc == 3 && str_eq(argv[1], SUPERVISE_COMMAND))
-        return supervise_main(argv[2]);
+        _exit(supervise_main(argv[2]));
     started.conf = worker_conf;
     return service_main(&started, argc, argv);
 }

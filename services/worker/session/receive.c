@@ -45,6 +45,10 @@ static void receive_take(struct stream *stream, const Plankton__V1__Take *take)
     struct shard *shard = shards_get(pool_shards(worker->pool), take->shard);
     uint64_t nonce = random_u64();
 
+    /* The owner has built its memory anew: leases that it had granted may never come. Better a
+     * credit too many than one lost. */
+    if (shard->uplink == &stream->uplink)
+        stream->credit = 0;
     if (shard_take(shard, take->epoch, &stream->uplink, nonce ? nonce : 1, clock_monotonic_us()) ==
         TAKE_REFUSED) {
         log_info("session.take_refused", LOG_U64("shard", take->shard),
