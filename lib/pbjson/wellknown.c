@@ -4,6 +4,9 @@
 #include "internal.h"
 #include "json/json.h"
 
+/* Of one path of a field mask in JSON; in the message each capital is two bytes. */
+#define MASK_PATH_BYTES_MAX 128
+
 static bool read_time(struct reader *reader, const struct at *at, struct type *type,
                       const json_t *json, ProtobufCMessage *message)
 {
@@ -27,7 +30,9 @@ static bool read_time(struct reader *reader, const struct at *at, struct type *t
 static bool to_snake(const char *from, size_t len, char *out)
 {
     for (size_t i = 0; i < len; i++) {
-        if (from[i] == '_')
+        bool letter = (from[i] >= 'a' && from[i] <= 'z') || (from[i] >= 'A' && from[i] <= 'Z');
+
+        if (!letter && !(from[i] >= '0' && from[i] <= '9') && from[i] != '.')
             return false;
         if (from[i] >= 'A' && from[i] <= 'Z') {
             *out++ = '_';
@@ -57,7 +62,7 @@ static bool read_mask(struct reader *reader, const struct at *at, const json_t *
         size_t len = strcspn(text, ",");
         char *path = arena_alloc(reader->arena, 2 * len + 1);
 
-        if (!len || !to_snake(text, len, path))
+        if (!len || len > MASK_PATH_BYTES_MAX || !to_snake(text, len, path))
             return pbjson__invalid(reader, at, "is not a list of field names");
         (*paths)[(*n)++] = path;
         text += len + (text[len] == ',');
@@ -132,7 +137,7 @@ static bool write_mask(struct writer *writer, const ProtobufCMessage *message)
     if (!pbjson__puts(writer, "\""))
         return false;
     for (size_t i = 0; i < n; i++) {
-        char path[256];
+        char path[2 * MASK_PATH_BYTES_MAX + 1];
 
         if (strlen(paths[i]) >= sizeof(path) || strpbrk(paths[i], "\"\\,") ||
             !to_camel(paths[i], path))
