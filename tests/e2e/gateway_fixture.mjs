@@ -17,7 +17,7 @@ const START_MS = 10_000;
 function load(files) {
   return loader.loadSync(files, {
     includeDirs: [path.join(root, 'proto'), '/usr/include'],
-    longs: String, enums: String, bytes: Buffer, defaults: true, oneofs: true,
+    keepCase: true, longs: String, enums: String, bytes: Buffer, defaults: true, oneofs: true,
   });
 }
 const definition = load(['task_controller', 'plan_api', 'task_worker', 'task_logger', 'keys'].map((f) => `plankton/v1/${f}.proto`));
@@ -89,6 +89,7 @@ export async function startGateway(backend, options = []) {
     ['--listen', '127.0.0.1:0', '--controller', backend, '--logger', backend, '--ops-listen', '', '--log-format', 'json', ...options],
     { stdio: ['ignore', 'ignore', 'pipe'] });
   const gateway = { process: child, log: '', stop: () => stop(child) };
+  child.on('error', (err) => { gateway.log += String(err); });
   const deadline = setTimeout(() => child.kill('SIGKILL'), START_MS);
   child.stderr.setEncoding('utf8');
   for await (const chunk of child.stderr.iterator({ destroyOnReturn: false })) {
@@ -131,6 +132,7 @@ export function request(gateway, method, target, { headers = {}, body, key = KEY
   let payload = body;
   if (body !== undefined && typeof body !== 'string' && !Buffer.isBuffer(body)) payload = JSON.stringify(body);
   if (payload !== undefined && !Object.keys(all).some((h) => /^content-type$/i.test(h))) all['content-type'] = 'application/json';
+  if (payload !== undefined) all['content-length'] = Buffer.byteLength(payload);
   return new Promise((resolve, reject) => {
     const outgoing = http.request({ host: '127.0.0.1', port: gateway.port, method, path: target, headers: all, agent: false }, async (incoming) => {
       const chunks = [];

@@ -14,8 +14,9 @@ describe('gateway: JSON over HTTP', () => {
     gateway = await startGateway(backend.address);
   });
   after(async () => {
-    assert.equal(await gateway?.stop(), 0);
+    const status = await gateway?.stop();
     backend?.stop();
+    assert.equal(status, 0);
   });
   beforeEach(() => {
     seen = null;

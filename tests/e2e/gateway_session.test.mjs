@@ -53,7 +53,7 @@ describe('gateway: browser sessions', () => {
   });
 
   it('marks the cookie Secure when told so', async () => {
-    const secure = await startGateway(backend.address, ['--secure-cookies', 'true']);
+    const secure = await startGateway(backend.address, ['--secure-cookies']);
     const got = await request(secure, 'POST', '/login', { key: null, body: { token: 'good' } });
     assert.match(got.headers['set-cookie'][0], /; Secure$/);
     await secure.stop();

@@ -17,8 +17,9 @@ describe('gateway: pages and reference', () => {
     folder = mkdtempSync(path.join(tmpdir(), 'plankton-gateway-'));
   });
   after(async () => {
-    assert.equal(await gateway?.stop(), 0);
+    const status = await gateway?.stop();
     backend?.stop();
+    assert.equal(status, 0);
     rmSync(folder, { recursive: true });
   });
   const get = (target, headers = {}) => request(gateway, 'GET', target, { headers, key: null });

@@ -11,8 +11,9 @@ describe('gateway: event streams', () => {
     gateway = await startGateway(backend.address, ['--heartbeat', '100ms', '--streams-per-client', '3']);
   });
   after(async () => {
-    assert.equal(await gateway?.stop(), 0);
+    const status = await gateway?.stop();
     backend?.stop();
+    assert.equal(status, 0);
   });
   beforeEach(() => {
     for (const name of Object.keys(backend.handlers)) delete backend.handlers[name];
