@@ -104,7 +104,7 @@ static void select_best(struct task **tasks, size_t len, size_t keep)
     size_t low = 0, high = len;
 
     while (high - low > 1 && keep > low && keep < high) {
-        struct task *pivot = tasks[low + (high - low) / 2];
+        struct task *pivot = tasks[low + (high - 1 - low) / 2]; /* never the last */
         size_t i = low, k = high - 1;
 
         for (;;) {

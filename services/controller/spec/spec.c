@@ -279,6 +279,8 @@ void spec_complete(struct pbjson_registry *registry, struct arena *arena, struct
     (void)!convert_retry(&check, stored->retry, &spec->retry);
     (void)!convert_timeouts(&check, stored->timeout, &spec->timeouts);
     convert_requires(arena, stored->environment, spec);
+    if (stored->run_at)
+        spec->run_at_us = stored->run_at->seconds * 1000000 + stored->run_at->nanos / 1000;
     if (stored->environment && plankton__v1__environment__get_packed_size(stored->environment))
         spec->environment = message_text(registry, arena, &stored->environment->base);
 }

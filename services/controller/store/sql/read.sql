@@ -1,0 +1,99 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Reads of committed state.
+
+-- name: read_task
+-- One task.
+select t.*, false from task t where t.id = $1::uuid;
+
+-- name: read_run_tasks
+-- The tasks of a run. $2 and $3: the least and the greatest id with the run's time and shard.
+select t.*, false from task t where t.id between $2::uuid and $3::uuid and t.run_id = $1::uuid;
+
+-- name: list_tasks
+-- Newest first, without bodies. NULL = any.
+select t.id, t.created_at, t.namespace_id, t.attempt, t.state, t.priority, t.failures, t.lost, t.closed_by_report,
+    t.failure_non_retryable, t.recorded_by, t.due_at, t.started_at, t.finished_at, t.cancel_at, t.worker_id, t.run_id, t.retry_of,
+    t.step, t.type, t.queue, null::text, null::text, null::text, t.failure_code, t.failure_message, null::text, t.cancel_actor,
+    t.cancel_reason, false
+from task t
+where t.id < $2::uuid and t.namespace_id = $1::integer
+    and ($4::smallint is null or t.state = $4::smallint)
+    and (not $5::boolean or t.state not between 4 and 7)
+    and ($6::text is null or t.type = $6::text)
+    and ($7::text is null or t.queue = $7::text)
+    and ($8::boolean or t.run_id is null)
+order by t.id desc
+limit $3::integer;
+
+-- name: read_run
+-- One run.
+select r.* from run r where r.id = $1::uuid;
+
+-- name: list_runs
+-- Newest first, without bodies. NULL = any.
+select r.id, r.plan_id, r.created_at, r.namespace_id, r.plan_version, r.state, r.started_at, r.finished_at, r.cancel_at, r.rerun_of,
+    r.plan_name, null::text, r.labels, null::text, r.counts, r.failure_code, r.failure_message, null::text, r.failure_step,
+    r.cancel_actor, r.cancel_reason
+from run r
+where r.id < $2::uuid and r.namespace_id = $1::integer
+    and ($4::smallint is null or r.state = $4::smallint)
+    and (not $5::boolean or r.state not between 3 and 5)
+    and ($6::uuid is null or r.plan_id = $6::uuid)
+order by r.id desc
+limit $3::integer;
+
+-- name: recent_runs
+-- The newest runs of each plan.
+select r.id, r.plan_id, r.created_at, r.namespace_id, r.plan_version, r.state, r.started_at, r.finished_at, r.cancel_at, r.rerun_of,
+    r.plan_name, null::text, r.labels, null::text, r.counts, r.failure_code, r.failure_message, null::text, r.failure_step,
+    r.cancel_actor, r.cancel_reason
+from unnest($1::uuid[]) as p (id)
+cross join lateral (select * from run k where k.plan_id = p.id order by k.id desc limit $2::integer) r
+order by p.id, r.id desc;
+
+-- name: key_lookup
+-- Who was made under a key that is still kept.
+select i.id, i.kind, i.digest from idempotency i
+where i.shard = $1::smallint and i.namespace_id = $2::integer and i.key = $3::text
+order by i.day desc
+limit 1;
+
+-- name: refill_ready
+-- Tasks parked in a queue behind (rank, id), in the queue's order, with the shard's sequence of the same snapshot.
+select t.*, true, s.seq
+from shard s
+left join lateral (
+    select p.id, p.rank
+    from parked_ready p
+    where p.shard = s.id and p.namespace_id = $2::integer and p.queue = $3::text
+        and ($4::boolean or (p.rank, p.id) > ($5::smallint, $6::uuid))
+    order by p.rank, p.id
+    limit $7::integer
+) p on true
+left join task t on t.id = p.id
+where s.id = $1::smallint
+order by p.rank, p.id;
+
+-- name: refill_due
+-- Tasks parked until a time in (after, until], by time, with the shard's sequence of the same snapshot and the next time behind.
+select t.*, true, s.seq,
+    (select min(n.due_at) from parked_due n where n.shard = s.id and n.due_at > coalesce(p.due_at, $3::timestamptz))
+from shard s
+left join lateral (
+    select d.id, d.due_at
+    from parked_due d
+    where d.shard = s.id and d.due_at > $2::timestamptz and d.due_at <= $3::timestamptz
+    order by d.due_at, d.id
+    limit $4::integer
+) p on true
+left join task t on t.id = p.id
+where s.id = $1::smallint
+order by p.due_at, p.id;
+
+-- name: read_events
+-- Packed events from a number on.
+select first_event, event_count, events
+from journal
+where shard = $1::smallint and event_count > 0 and first_event + event_count > $2::bigint
+order by seq
+limit 64;

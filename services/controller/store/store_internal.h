@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_INTERNAL_H
+#define STORE_INTERNAL_H
+/*
+ * What the files of store/ share. keeper.c owns and renews shards, load.c rebuilds them, write.c commits batches, encode.c packs what the
+ * engine gives into columns, rows.c unpacks rows, the rest are reads and cold writes.
+ */
+#include "db/migrate.h"
+#include "store/store.h"
+
+#define STORE_SCHEMA_NEEDED 1 /* newest migration that this code relies on */
+
+enum shard_state {
+    SHARD_FREE,      /* not ours: perhaps somebody else's */
+    SHARD_ACQUIRING, /* an acquire statement is on its way */
+    SHARD_LOADING,   /* our epoch is committed; rows are being read */
+    SHARD_OWNED,     /* loaded: batches may touch it */
+};
+
+struct shard_slot {
+    enum shard_state state;
+    bool was_ours;           /* by this process: taking it back is no sign of a crash */
+    uint32_t epoch;
+    uint64_t load;           /* number of the load that is on its way */
+    uint64_t valid_until_us; /* monotonic: lease less margin */
+    uint64_t journal_low;    /* trimmed up to here */
+};
+
+/* One store_write on its way, in order. */
+struct store_op {
+    struct store *store;
+    struct store_op *next;
+    const struct engine_batch *batch;
+    store_written_fn done;
+    void *userdata;
+    bool sent, answered, durable;
+    uint64_t sent_us;
+    struct arena arena; /* packed events, checks */
+    struct store_events *events;
+    size_t events_len;
+    int succeed_at, update_at, run_update_at; /* places of statements whose row counts are checked, -1 = none */
+    uint32_t succeed_rows, update_rows, run_update_rows;
+};
+
+struct store {
+    struct loop *loop;
+    struct store_options options;
+    char *application_name;
+    struct store_callbacks callbacks;
+    void *userdata;
+    struct db_conn *writer;
+    struct db_pool *readers;
+    struct store_cluster cluster;
+    bool up, checked, stopping;
+    struct shard_slot shards[SHARDS_MAX];
+    uint64_t loads;
+    struct store_op *ops, **ops_tail; /* oldest first */
+    size_t in_flight;
+    struct loop_timer *renew_timer, *acquire_timer, *partition_timer;
+    bool acquiring;
+    uint64_t renew_sent_us;
+    void (*stopped)(void *userdata);
+    void *stopped_userdata;
+};
+
+/* A connection for reads; the writer while no reader is up. */
+struct db_conn *store_reader(struct store *store);
+
+/* ---- keeper.c ---- */
+void keeper_start(struct store *store);
+void keeper_connection(struct store *store, bool up, const struct error *err);
+/* The shard's memory is gone: on_lost, then taken anew. */
+void keeper_lose(struct store *store, uint16_t shard, const char *why);
+void keeper_acquire_soon(struct store *store, uint64_t delay_ms);
+void keeper_health(struct store *store, const char *why);
+void keeper_release(struct store *store);
+
+/* ---- load.c ---- */
+struct load_shard {
+    uint16_t shard;
+    uint32_t epoch;
+    struct engine_load_begin begin;
+};
+void load_start(struct store *store, const struct load_shard *shards, size_t n);
+
+/* ---- write.c ---- */
+
+void write_idle_check(struct store *store);
+
+/* ---- encode.c ---- */
+#define LEASE_BYTES 56 /* task 16, attempt 4, worker 16, started 8, epoch 4, seq 8; little endian */
+#define COUNTS_BYTES (4 * (1 + ENGINE_TASK_STATES))
+struct slice encode_leases(struct arena *arena, const struct engine_lease *leases, uint32_t n);
+uint32_t decode_leases(struct arena *arena, struct slice packed, struct engine_lease **ret);
+struct slice encode_events(struct arena *arena, const struct engine_event *events, uint32_t n); /* an EventBatch */
+struct slice encode_counts(struct arena *arena, const struct engine_counts *counts);
+void decode_counts(struct slice packed, struct engine_counts *ret);
+
+/* ---- rows.c ---- */
+/* Column of the flag or value behind a whole task or run row. */
+#define TASK_COLUMNS 29
+#define RUN_COLUMNS 21
+/* Texts go to the arena, NUL-terminated. complete: spec_text is parsed too. */
+void row_task(struct store *store, struct arena *arena, const struct db_result *result, size_t row, bool complete,
+              struct engine_task_row *ret);
+void row_run(struct arena *arena, const struct db_result *result, size_t row, struct engine_run_row *ret);
+char *row_text(struct arena *arena, const struct db_result *result, size_t row, int column); /* "" for NULL */
+struct slice row_slice(struct arena *arena, const struct db_result *result, size_t row, int column);
+int64_t row_time(const struct db_result *result, size_t row, int column); /* 0 for NULL */
+struct id row_id(const struct db_result *result, size_t row, int column); /* nil for NULL */
+/* The least and the greatest id with the time and shard of this one. */
+void id_bounds(const struct id *id, struct id *ret_low, struct id *ret_high);
+
+/* A parameter that may be absent. */
+struct db_param param_id(const struct id *id);     /* NULL when nil */
+struct db_param param_text(const char *text);      /* NULL when NULL */
+struct db_param param_time(int64_t us);            /* NULL when 0 */
+
+#endif
