@@ -259,8 +259,8 @@ static bool key_same(const struct key *a, const struct key *b)
     AUTO(free_ptr) char *right = NULL;
     size_t left_len, right_len;
 
-    if (a->hash != b->hash)
-        return false;
+    if (!a->escaped && !b->escaped)
+        return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
     left = mem_alloc(a->len + 1);
     right = mem_alloc(b->len + 1);
     left_len = json__unescape(a->data, a->len, left);
@@ -277,6 +277,21 @@ static int key_order(const void *left, const void *right)
     return a->data < b->data ? -1 : a->data > b->data;
 }
 
+static bool duplicates_sorted(struct scan *scan, struct key *keys, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        key_hash(&keys[i]);
+    qsort(keys, n, sizeof(*keys), key_order);
+    for (size_t i = 1; i < n; i++) {
+        /* Keys of one hash stand together; that different ones share it happens to nobody. */
+        for (size_t j = i; j > 0 && keys[j - 1].hash == keys[i].hash; j--) {
+            if (key_same(&keys[i], &keys[j - 1]))
+                return scan_fail(scan, keys[i].data - 1, "duplicate key");
+        }
+    }
+    return true;
+}
+
 /* Looks at the keys of the object just closed and takes them off the stack. */
 static bool scan_duplicates(struct scan *scan, size_t first)
 {
@@ -285,11 +300,9 @@ static bool scan_duplicates(struct scan *scan, size_t first)
 
     scan->keys_len = first;
     if (n > KEYS_PAIRWISE_MAX)
-        qsort(keys, n, sizeof(*keys), key_order);
+        return duplicates_sorted(scan, keys, n);
     for (size_t i = 1; i < n; i++) {
-        size_t from = n > KEYS_PAIRWISE_MAX ? i - 1 : 0;
-
-        for (size_t j = from; j < i; j++) {
+        for (size_t j = 0; j < i; j++) {
             if (key_same(&keys[i], &keys[j]))
                 return scan_fail(scan, keys[i].data - 1, "duplicate key");
         }
@@ -297,7 +310,7 @@ static bool scan_duplicates(struct scan *scan, size_t first)
     return true;
 }
 
-static void keys_push(struct scan *scan, struct key *key)
+static void keys_push(struct scan *scan, const struct key *key)
 {
     if (scan->keys_len == scan->keys_cap) {
         size_t cap = scan->keys_cap * 2;
@@ -310,7 +323,6 @@ static void keys_push(struct scan *scan, struct key *key)
         }
         scan->keys_cap = cap;
     }
-    key_hash(key);
     scan->keys[scan->keys_len++] = *key;
 }
 

@@ -24,7 +24,8 @@ enum wellknown {
 struct field {
     const ProtobufCFieldDescriptor *f;
     const char *json_name;
-    struct type *sub; /* of a message field, prepared on first use */
+    struct slice json_key, proto_key; /* ,"name": ready to be written */
+    struct type *sub;                 /* of a message field, prepared on first use */
     bool is_map;
 };
 
@@ -108,7 +109,6 @@ bool pbjson__write_value(struct writer *writer, struct field *field, const void 
 bool pbjson__write_wellknown(struct writer *writer, struct type *type,
                              const ProtobufCMessage *message);
 bool pbjson__write_any(struct writer *writer, struct type *type, const ProtobufCMessage *message);
-bool pbjson__write_key(struct writer *writer, const struct field *field);
 
 /* Members of well-known messages, whose structs are laid out by their descriptors. */
 void *pbjson__member(const ProtobufCMessage *message, const char *name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <google/protobuf/descriptor.pb-c.h>
 #include "internal.h"
+#include "json/json.h"
 
 #define NAME_BYTES_MAX 512
 
@@ -160,6 +161,17 @@ static const char *camel(struct arena *arena, const char *name)
     return out;
 }
 
+static struct slice written_key(struct arena *arena, const char *name)
+{
+    AUTO(buf_fini) struct buf out = {0};
+
+    buf_init(&out, 6 * strlen(name) + 8);
+    buf_putc(&out, ',');
+    json_write_string(&out, slice_of(name));
+    buf_putc(&out, ':');
+    return (struct slice){arena_memdup(arena, out.data, out.len), out.len};
+}
+
 static void fill_field(struct pbjson_registry *registry,
                        const Google__Protobuf__DescriptorProto *proto, struct field *field)
 {
@@ -171,6 +183,8 @@ static void fill_field(struct pbjson_registry *registry,
     }
     if (!field->json_name)
         field->json_name = camel(&registry->arena, field->f->name);
+    field->json_key = written_key(&registry->arena, field->json_name);
+    field->proto_key = written_key(&registry->arena, field->f->name);
     if (field->f->type != PROTOBUF_C_TYPE_MESSAGE || field->f->label != PROTOBUF_C_LABEL_REPEATED)
         return;
     entry =

@@ -41,13 +41,6 @@ bool pbjson__put_string(struct writer *writer, struct slice text)
     return false;
 }
 
-bool pbjson__write_key(struct writer *writer, const struct field *field)
-{
-    const char *name = writer->options.proto_names ? field->f->name : field->json_name;
-
-    return pbjson__put_string(writer, slice_of(name)) && pbjson__puts(writer, ":");
-}
-
 static bool write_list(struct writer *writer, struct field *field, const char *list, size_t n)
 {
     size_t size = pbjson__size_of(field->f);
@@ -229,10 +222,11 @@ bool pbjson__write_members(struct writer *writer, struct type *type,
 {
     for (unsigned i = 0; i < type->desc->n_fields; i++) {
         struct field *field = &type->fields[i];
+        struct slice key = writer->options.proto_names ? field->proto_key : field->json_key;
 
         if (!is_printed(writer, field, message))
             continue;
-        if ((!*first && !pbjson__puts(writer, ",")) || !pbjson__write_key(writer, field) ||
+        if (!pbjson__put(writer, key.data + *first, key.len - *first) ||
             !pbjson__write_field(writer, field, message))
             return false;
         *first = false;

@@ -73,28 +73,47 @@ static bool write_bytes(struct writer *writer, const ProtobufCBinaryData *value)
     return pbjson__puts(writer, "\"");
 }
 
+/* Digits from the end of a buffer; much faster than snprintf, and half of all fields are numbers.
+ */
+static bool write_decimal(struct writer *writer, uint64_t magnitude, bool negative, bool quoted)
+{
+    char text[32], *end = text + sizeof(text), *at = end;
+
+    if (quoted)
+        *--at = '"';
+    do {
+        *--at = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+    } while (magnitude);
+    if (negative)
+        *--at = '-';
+    if (quoted)
+        *--at = '"';
+    return pbjson__put(writer, at, (size_t)(end - at));
+}
+
 static bool write_integer(struct writer *writer, const struct field *field, const void *value)
 {
-    char text[32];
+    int64_t integer;
 
     switch (field->f->type) {
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_SINT64:
     case PROTOBUF_C_TYPE_SFIXED64:
-        snprintf(text, sizeof(text), "\"%" PRId64 "\"", *(const int64_t *)value);
-        break;
+        integer = *(const int64_t *)value;
+        return write_decimal(writer, integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer,
+                             integer < 0, true);
     case PROTOBUF_C_TYPE_UINT64:
     case PROTOBUF_C_TYPE_FIXED64:
-        snprintf(text, sizeof(text), "\"%" PRIu64 "\"", *(const uint64_t *)value);
-        break;
+        return write_decimal(writer, *(const uint64_t *)value, false, true);
     case PROTOBUF_C_TYPE_UINT32:
     case PROTOBUF_C_TYPE_FIXED32:
-        snprintf(text, sizeof(text), "%" PRIu32, *(const uint32_t *)value);
-        break;
+        return write_decimal(writer, *(const uint32_t *)value, false, false);
     default:
-        snprintf(text, sizeof(text), "%" PRId32, *(const int32_t *)value);
+        integer = *(const int32_t *)value;
+        return write_decimal(writer, (uint64_t)(integer < 0 ? -integer : integer), integer < 0,
+                             false);
     }
-    return pbjson__puts(writer, text);
 }
 
 bool pbjson__write_value(struct writer *writer, struct field *field, const void *value)
