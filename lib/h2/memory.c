@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include "internal.h"
 
-#define CLASS_BYTES 64  /* classes are multiples of it */
-#define CLASS_COUNT 16  /* up to 1 KiB; larger ones go to malloc */
-#define CLASS_SPARE 512 /* blocks kept per class: at most 544 KiB in all */
+#define CLASS_BYTES 64                 /* classes are multiples of it */
+#define CLASS_COUNT 16                 /* up to 1 KiB; larger ones go to malloc */
+#define CLASS_SPARE_BYTES (256u << 10) /* kept per class: at most 4 MiB in all */
 #define CLASS_LARGE 0xff
 
 struct block {
@@ -58,7 +58,8 @@ static void memory_free(void *ptr, void *userdata)
         return;
     block--;
     size_t class = block->used.class;
-    if (class == CLASS_LARGE || spare_count[class] >= CLASS_SPARE) {
+    if (class == CLASS_LARGE ||
+        spare_count[class] >= CLASS_SPARE_BYTES / ((class + 1) * CLASS_BYTES)) {
         free(block);
         return;
     }

@@ -53,7 +53,7 @@ static void deliver(struct rpc_call *call, struct slice bytes)
         input_failed(call, &err);
         return;
     }
-    st = rpc_unpack(desc, bytes, end->server && call->method->changes && !streams,
+    st = rpc_unpack(desc, bytes, end->server && call->method->rejects_unknown && !streams,
                     streams ? &end->scratch : &call->arena, &message, &err);
     if (st != STATUS_OK) {
         if (!end->server)

@@ -19,6 +19,8 @@ struct glue_method {
     char field[GLUE_NAME_BYTES];  /* submit_task */
     char input[GLUE_NAME_BYTES];  /* Plankton__V1__SubmitTaskRequest */
     char output[GLUE_NAME_BYTES]; /* Plankton__V1__Task */
+    unsigned access;              /* bits (1 << role), from option plankton.v1.access */
+    bool changes;                 /* unknown fields of the request are refused */
     char input_desc[GLUE_NAME_BYTES], output_desc[GLUE_NAME_BYTES];
 };
 
@@ -34,6 +36,9 @@ void glue_service(const Google__Protobuf__FileDescriptorProto *file,
                   char out[GLUE_NAME_BYTES]);
 void glue_method(const char *service_name, const Google__Protobuf__MethodDescriptorProto *proto,
                  struct glue_method *ret);
+/* Fills access and changes; ends the program when the product's own method has no access. */
+void glue_read_options(const Google__Protobuf__FileDescriptorProto *file,
+                       struct glue_method *method);
 /* The file that defines a message type, or NULL. */
 const char *glue_file_of(const Google__Protobuf__FileDescriptorSet *set, const char *full_name);
 /* "plankton/v1/task.proto" -> "plankton/v1/task" */

@@ -8,28 +8,6 @@ static const char *kind_of(const Google__Protobuf__MethodDescriptorProto *method
     return method->server_streaming ? "RPC_SERVER_STREAM" : "RPC_UNARY";
 }
 
-#define HTTP_OPTION 72295728 /* google.api.http */
-#define HTTP_RULE_GET 2
-
-/* protoc-c knows no options: they arrive as unknown bytes, a length and the HttpRule. Its first
- * pattern field says how it is reached: anything but GET creates or changes something. */
-static bool changes_things(const Google__Protobuf__MethodDescriptorProto *method)
-{
-    if (!method->options || method->client_streaming || method->server_streaming)
-        return false;
-    for (size_t i = 0; i < method->options->base.n_unknown_fields; i++) {
-        const ProtobufCMessageUnknownField *field = &method->options->base.unknown_fields[i];
-        size_t at = 0;
-        if (field->tag != HTTP_OPTION)
-            continue;
-        while (at < field->len && field->data[at] & 0x80)
-            at++;
-        at++;
-        return at < field->len && field->data[at] >> 3 != HTTP_RULE_GET;
-    }
-    return false;
-}
-
 static void write_service(FILE *out, const Google__Protobuf__FileDescriptorProto *file,
                           const Google__Protobuf__ServiceDescriptorProto *service)
 {
@@ -39,6 +17,7 @@ static void write_service(FILE *out, const Google__Protobuf__FileDescriptorProto
     glue_service(file, service, service_name);
     for (size_t i = 0; i < service->n_method; i++) {
         glue_method(service_name, service->method[i], &m);
+        glue_read_options(file, &m);
         fprintf(out,
                 "const struct rpc_method %s = {\n"
                 "    .path = \"/%s.%s/%s\",\n"
@@ -46,12 +25,13 @@ static void write_service(FILE *out, const Google__Protobuf__FileDescriptorProto
                 "    .kind = %s,\n"
                 "    .input = &%s,\n"
                 "    .output = &%s,\n"
-                "    .changes = %s,\n"
+                "    .access = 0x%x,\n"
+                "    .rejects_unknown = %s,\n"
                 "    .ops_index = %zu,\n"
                 "};\n",
                 m.name, file->package, service->name, m.proto->name, m.proto->name,
-                kind_of(m.proto), m.input_desc, m.output_desc,
-                changes_things(m.proto) ? "true" : "false", i);
+                kind_of(m.proto), m.input_desc, m.output_desc, m.access,
+                m.rejects_unknown ? "true" : "false", i);
     }
     fprintf(out, "static const struct rpc_method *const %s_methods[] = {\n", service_name);
     for (size_t i = 0; i < service->n_method; i++) {

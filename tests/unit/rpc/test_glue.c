@@ -2,6 +2,7 @@
 /* What protoglue writes, from the echo service and from the product's own files. */
 #include "suites.h"
 #include "plankton/test/echo.rpc.h"
+#include "plankton/v1/access.pb-c.h"
 #include "plankton/v1/plan_api.rpc.h"
 #include "plankton/v1/task_controller.rpc.h"
 #include "plankton/v1/task_worker.rpc.h"
@@ -43,6 +44,16 @@ START_TEST(methods_that_change_things_are_marked)
 }
 END_TEST
 
+START_TEST(access_comes_from_the_option)
+{
+    ck_assert_uint_eq(plankton_v1_task_controller_submit_task.access,
+                      1u << PLANKTON__V1__ROLE__ROLE_ADMIN);
+    ck_assert_uint_ne(
+        plankton_v1_task_worker_connect.access & (1u << PLANKTON__V1__ROLE__ROLE_WORKER), 0);
+    ck_assert_uint_eq(plankton_test_echo_unary.access, 0);
+}
+END_TEST
+
 TCase *glue_tests(void)
 {
     TCase *tc = tcase_create("protoglue");
@@ -50,5 +61,6 @@ TCase *glue_tests(void)
     tcase_add_test(tc, tables_name_paths_kinds_and_types);
     tcase_add_test(tc, ops_index_is_the_place_in_the_struct);
     tcase_add_test(tc, methods_that_change_things_are_marked);
+    tcase_add_test(tc, access_comes_from_the_option);
     return tc;
 }

@@ -27,7 +27,6 @@ struct rpc_method {
     const char *name; /* "SubmitTask" */
     enum rpc_kind kind;
     const ProtobufCMessageDescriptor *input, *output;
-    bool changes;         /* creates or changes things: unknown fields of its request are refused */
     uint16_t ops_index;   /* place of the handler in the service's ops struct, seen as an array of
                              function pointers */
     uint32_t access;      /* bits (1 << plankton.v1.Role) of who may call, from option
