@@ -37,10 +37,10 @@ END_TEST
 
 START_TEST(methods_that_change_things_are_marked)
 {
-    ck_assert(plankton_v1_task_controller_submit_task.changes);
-    ck_assert(plankton_v1_plan_api_create_plan.changes);
-    ck_assert(!plankton_v1_task_controller_get_task.changes);
-    ck_assert(!plankton_v1_task_worker_connect.changes);
+    ck_assert(plankton_v1_task_controller_submit_task.rejects_unknown);
+    ck_assert(plankton_v1_plan_api_create_plan.rejects_unknown);
+    ck_assert(!plankton_v1_task_controller_get_task.rejects_unknown);
+    ck_assert(!plankton_v1_task_worker_connect.rejects_unknown);
 }
 END_TEST
 
