@@ -103,15 +103,26 @@ static void stream_resume(struct h2_stream *stream)
     h2__mark(stream->conn);
 }
 
+static void stream_compact(struct h2_stream *stream)
+{
+    buf_consume(&stream->out, stream->out_at);
+    stream->out_at = 0;
+}
+
 void *h2_stream_reserve(struct h2_stream *stream, size_t len)
 {
+    void *room;
+
     if (stream->conn && len > H2_CONNECTION_OUT_MAX_BYTES - stream->conn->queued)
         return NULL;
     /* Moving what waits to the front only when it is less than what has gone keeps this linear. */
-    if (stream->out_at > 0 && stream->out_at >= stream->out.len - stream->out_at) {
-        buf_consume(&stream->out, stream->out_at);
-        stream->out_at = 0;
-    }
+    if (stream->out_at > 0 && stream->out_at >= stream->out.len - stream->out_at)
+        stream_compact(stream);
+    room = buf_reserve(&stream->out, len);
+    if (room || stream->out_at == 0)
+        return room;
+    /* Full, but only with what has gone already. */
+    stream_compact(stream);
     return buf_reserve(&stream->out, len);
 }
 

@@ -324,6 +324,64 @@ START_TEST(priority_flood_is_cut_off)
 }
 END_TEST
 
+/* POST / with literal headers, stream 1. */
+#define POST_HEADERS                                                                               \
+    "\0\0\63\1\4\0\0\0\1"                                                                          \
+    "\0\7:method\4POST\0\7:scheme\4http\0\5:path\1/\0\12:authority\1x"
+
+START_TEST(padding_is_not_data)
+{
+    static const char settings[] = "\0\0\0\4\0\0\0\0\0";
+    static const char headers[] = POST_HEADERS;
+    static const char data[] = "\0\0\12\0\11\0\0\0\1\4hello\0\0\0\0";
+    struct fixture f = {.answer_late = true};
+    struct loop_timer *stop;
+    char bytes[256];
+    size_t n = 0;
+
+    memcpy(bytes, PREFACE, PREFACE_BYTES);
+    memcpy(bytes + PREFACE_BYTES, settings, 9);
+    n = PREFACE_BYTES + 9;
+    memcpy(bytes + n, headers, sizeof headers - 1);
+    n += sizeof headers - 1;
+    memcpy(bytes + n, data, sizeof data - 1);
+    n += sizeof data - 1;
+    begin(&f);
+    f.raw_send = (struct slice){bytes, n};
+    f.raw = net_connect(f.loop, net_listener_address(f.listener), 1000, raw_connected, &f);
+    stop = loop_timer_new(f.loop, (void (*)(void *))loop_stop, f.loop);
+    loop_timer_start(stop, 100, 0);
+    loop_run(f.loop);
+    ck_assert_uint_eq(f.opened, 1);
+    ck_assert_uint_eq(f.received, 5);
+    ck_assert_uint_eq(f.lost, 0);
+    loop_timer_free(stop);
+    finish(&f);
+}
+END_TEST
+
+START_TEST(empty_data_flood_is_cut_off)
+{
+    static const char headers[] = POST_HEADERS;
+    static const char empty[] = "\0\0\0\0\0\0\0\0\1";
+    struct fixture f = {.answer_late = true};
+    size_t len;
+    char *bytes = flood(empty, 9, 100000, &len);
+    char *all = mem_alloc(len + sizeof headers);
+
+    memcpy(all, bytes, PREFACE_BYTES + 9);
+    memcpy(all + PREFACE_BYTES + 9, headers, sizeof headers - 1);
+    memcpy(all + PREFACE_BYTES + 9 + sizeof headers - 1, bytes + PREFACE_BYTES + 9,
+           len - PREFACE_BYTES - 9);
+    send_raw(&f, (struct slice){all, len + sizeof headers - 1});
+    ck_assert_uint_eq(f.opened, 1);
+    ck_assert_uint_eq(f.lost, 1);
+    finish(&f);
+    free(bytes);
+    free(all);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("h2");
@@ -338,6 +396,8 @@ int main(void)
     tcase_add_test(tc, ping_flood_is_cut_off);
     tcase_add_test(tc, settings_flood_is_cut_off);
     tcase_add_test(tc, priority_flood_is_cut_off);
+    tcase_add_test(tc, padding_is_not_data);
+    tcase_add_test(tc, empty_data_flood_is_cut_off);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
