@@ -305,6 +305,14 @@ void task_notify(struct task *task)
     }
 }
 
+static void watch_end(struct shard *shard, uint64_t ticket)
+{
+    struct engine_effect *effect = effect_new(shard->engine, ENGINE_WATCH_END, shard->number);
+
+    effect->watch.ticket = ticket;
+    effect->watch.event_number = shard->event_next - 1;
+}
+
 void run_notify(struct run *run)
 {
     struct engine *engine = run->shard->engine;
@@ -320,9 +328,7 @@ void run_notify(struct run *run)
         effect->watch.run = run_view(run, &engine->gather);
         if (!over)
             continue;
-        effect = effect_new(engine, ENGINE_WATCH_END, run->shard->number);
-        effect->watch.ticket = watch->ticket;
-        effect->watch.event_number = run->shard->event_next - 1;
+        watch_end(run->shard, watch->ticket);
         watch_free(engine, watch);
     }
 }
@@ -415,6 +421,8 @@ static void on_run(struct engine *engine, const struct engine_command *command)
     reply->event_number = shard->event_next - 1;
     if (!run) { /* all runs that live are in memory: it is finished, or never was */
         reply->not_in_memory = true;
+        if (watch)
+            watch_end(shard, command->ticket);
         if (command->kind == ENGINE_CANCEL_RUN) {
             reply->status = STATUS_FAILED_PRECONDITION;
             reply->reason = "WRONG_STATE";
@@ -427,7 +435,9 @@ static void on_run(struct engine *engine, const struct engine_command *command)
         run->cancel.at_us && !engine_run_state_is_terminal((enum engine_run_state)run->state);
     if (watch || command->kind == ENGINE_READ_RUN_TASKS)
         reply->tasks = run_task_views(run, &engine->gather, &reply->tasks_len);
-    if (watch && !engine_run_state_is_terminal((enum engine_run_state)run->state))
+    if (watch && engine_run_state_is_terminal((enum engine_run_state)run->state))
+        watch_end(shard, command->ticket);
+    else if (watch)
         watch_add(engine, command->ticket, NULL, run);
 }
 

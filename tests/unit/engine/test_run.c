@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness.h"
+#include "plan/plan.h"
+
+static struct bench bench;
+static struct arena arena;
+static int held, released;
+
+static void hold(void *owner)
+{
+    ck_assert_ptr_eq(owner, &arena);
+    held++;
+}
+
+static void release(void *owner)
+{
+    ck_assert_ptr_eq(owner, &arena);
+    released++;
+}
+
+static void setup(void)
+{
+    bench_init(&bench);
+    bench_load(&bench, 0, 1);
+    arena_init(&arena, 0);
+    held = released = 0;
+    bench_worker(&bench, 1, 1, "noop", 1000);
+    bench_cut(&bench);
+}
+
+static void teardown(void)
+{
+    bench_fini(&bench);
+    ck_assert_int_eq(held, released);
+    arena_fini(&arena);
+}
+
+static struct engine_plan plan_of(const char *text)
+{
+    struct engine_plan plan = {.hold = hold, .release = release, .owner = &arena};
+    struct error err = {0};
+    enum status st = plan_compile(slice_of(text), &arena, &plan.plan, &err);
+
+    ck_assert_msg(st == STATUS_OK, "%s: %s", err.field, err.message);
+    return plan;
+}
+
+static struct id start(const char *text, const char *input)
+{
+    struct id id = bench_id(&bench, 0);
+
+    bench_apply(&bench, &(struct engine_command){.kind = ENGINE_START_RUN,
+                                                 .ticket = bench.next_ticket++,
+                                                 .start_run = {.id = id,
+                                                               .namespace_id = 1,
+                                                               .actor = "admin",
+                                                               .plan = plan_of(text),
+                                                               .plan_name = "p",
+                                                               .plan_version = 1,
+                                                               .input = slice_of(input),
+                                                               .key = ""}});
+    return id;
+}
+
+static struct id step_id(struct id run, const char *step)
+{
+    return id_derive(&run, step, 0);
+}
+
+static void finish(struct id run, const char *step, const char *output)
+{
+    struct id id = step_id(run, step);
+
+    bench_result(&bench, 1, &id, 1, output);
+}
+
+static const struct engine_run_change *run_change(void)
+{
+    bench_cut(&bench);
+    ck_assert_uint_eq(bench.batch.shards_len, 1);
+    ck_assert_uint_eq(bench.batch.shards[0].runs_update_len, 1);
+    return &bench.batch.shards[0].runs_update[0];
+}
+
+#define CHAIN                                                                                      \
+    "{\"name\":\"p\",\"steps\":[{\"id\":\"a\",\"task\":\"noop\"},"                                 \
+    "{\"id\":\"b\",\"needs\":[\"a\"],\"task\":\"noop\",\"parameters\":"                            \
+    "{\"x\":\"${{ steps.a.output.v }}\",\"n\":\"${{ input.n }}\"}}],"                              \
+    "\"output\":{\"sum\":\"${{ steps.b.output.s }}\"}}"
+
+START_TEST(a_step_is_made_and_leased_in_the_batch_of_the_completion_before_it)
+{
+    struct id run = start(CHAIN, "{\"n\":5}");
+    const struct engine_shard_batch *rows = bench_rows(&bench);
+    const struct engine_dispatch *dispatch;
+
+    ck_assert_uint_eq(rows->runs_insert_len, 1);
+    ck_assert_uint_eq(rows->tasks_insert_len, 1);
+    ck_assert_str_eq(rows->tasks_insert[0].step, "a");
+    finish(run, "a", "{\"v\":[1,2]}");
+    rows = bench_rows(&bench);
+    ck_assert_uint_eq(rows->tasks_succeed_len, 1);
+    ck_assert_uint_eq(rows->tasks_insert_len, 1);
+    ck_assert_uint_eq(rows->leases_len, 1);
+    dispatch = &bench_effect(&bench, ENGINE_DISPATCH, 0)->dispatch;
+    ck_assert_str_eq(dispatch->step, "b");
+    ck_assert(id_eq(&dispatch->run, &run));
+    ck_assert(slice_is(dispatch->parameters, "{\"x\":[1,2],\"n\":5}"));
+    finish(run, "b", "{\"s\":8}");
+    ck_assert_int_eq(run_change()->state, ENGINE_RUN_SUCCEEDED);
+    ck_assert(slice_is(bench.batch.shards[0].runs_update[0].output, "{\"sum\":8}"));
+    ck_assert_uint_eq(bench.batch.shards[0].runs_update[0].counts.by_state[ENGINE_TASK_SUCCEEDED],
+                      2);
+}
+END_TEST
+
+START_TEST(a_diamond_joins_once)
+{
+    struct id run = start("{\"name\":\"p\",\"steps\":["
+                          "{\"id\":\"a\",\"task\":\"noop\"},"
+                          "{\"id\":\"b\",\"needs\":[\"a\"],\"task\":\"noop\"},"
+                          "{\"id\":\"c\",\"needs\":[\"a\"],\"task\":\"noop\"},"
+                          "{\"id\":\"d\",\"needs\":[\"b\",\"c\"],\"task\":\"noop\"}]}",
+                          "{}");
+
+    bench_cut(&bench);
+    finish(run, "a", "{}");
+    ck_assert_uint_eq(bench_rows(&bench)->tasks_insert_len, 2);
+    finish(run, "c", "{}");
+    ck_assert_uint_eq(bench_rows(&bench)->tasks_insert_len, 0);
+    finish(run, "b", "{}");
+    ck_assert_uint_eq(bench_rows(&bench)->tasks_insert_len, 1);
+    finish(run, "d", "{}");
+    ck_assert_int_eq(run_change()->state, ENGINE_RUN_SUCCEEDED);
+}
+END_TEST
+
+START_TEST(a_failed_step_fails_the_run_after_the_rest_is_cancelled)
+{
+    struct id run = start("{\"name\":\"p\",\"steps\":["
+                          "{\"id\":\"a\",\"task\":\"noop\",\"retry\":{\"maxAttempts\":1}},"
+                          "{\"id\":\"b\",\"task\":\"noop\"},"
+                          "{\"id\":\"c\",\"needs\":[\"a\",\"b\"],\"task\":\"noop\"}]}",
+                          "{}");
+    struct id a = step_id(run, "a"), b = step_id(run, "b");
+
+    bench_cut(&bench);
+    bench_fail(&bench, 1, &a, 1, "BOOM");
+    bench_cut(&bench);
+    ck_assert_uint_eq(bench.batch.shards[0].runs_update_len, 0);
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_CANCEL_WORK), 1);
+    bench_apply(
+        &bench,
+        &(struct engine_command){
+            .kind = ENGINE_RESULT,
+            .result = {.stream = 1, .task = b, .attempt = 1, .kind = ENGINE_RESULT_CANCELLED}});
+    ck_assert_int_eq(run_change()->state, ENGINE_RUN_FAILED);
+    ck_assert_str_eq(bench.batch.shards[0].runs_update[0].failure.code, "BOOM");
+    ck_assert_str_eq(bench.batch.shards[0].runs_update[0].failure.step, "a");
+    ck_assert_uint_eq(bench.batch.shards[0].runs_update[0].counts.by_state[ENGINE_TASK_SKIPPED], 1);
+    ck_assert_uint_eq(bench.batch.shards[0].outcomes_len, 2);
+    ck_assert_uint_eq(bench.batch.shards[0].tasks_insert_len, 0);
+}
+END_TEST
+
+START_TEST(a_false_condition_skips_the_step_and_what_needs_it)
+{
+    struct id run = start("{\"name\":\"p\",\"steps\":["
+                          "{\"id\":\"a\",\"task\":\"noop\",\"when\":\"${{ input.go }}\"},"
+                          "{\"id\":\"b\",\"needs\":[\"a\"],\"task\":\"noop\"},"
+                          "{\"id\":\"c\",\"needs\":[\"a\"],\"task\":\"noop\","
+                          "\"when\":\"${{ steps.a.state == 'skipped' }}\"}]}",
+                          "{\"go\":false}");
+    const struct engine_shard_batch *rows = bench_rows(&bench);
+
+    ck_assert_uint_eq(rows->tasks_insert_len, 3);
+    ck_assert_int_eq(rows->tasks_insert[0].change.state, ENGINE_TASK_SKIPPED);
+    ck_assert_int_eq(rows->tasks_insert[1].change.state, ENGINE_TASK_SKIPPED);
+    ck_assert_int_eq(rows->tasks_insert[2].change.state, ENGINE_TASK_RUNNING);
+    ck_assert_uint_eq(rows->outcomes_len, 0);
+    finish(run, "c", "{}");
+    ck_assert_int_eq(run_change()->state, ENGINE_RUN_SUCCEEDED);
+}
+END_TEST
+
+START_TEST(parameters_that_cannot_be_made_fail_the_step)
+{
+    struct id run = start(CHAIN, "{\"n\":5}");
+
+    bench_cut(&bench);
+    finish(run, "a", "{}");
+    ck_assert_int_eq(run_change()->state, ENGINE_RUN_FAILED);
+    ck_assert_str_eq(bench.batch.shards[0].runs_update[0].failure.code, "TEMPLATE_ERROR");
+    ck_assert_str_eq(bench.batch.shards[0].runs_update[0].failure.step, "b");
+    ck_assert_int_eq(bench.batch.shards[0].tasks_insert[0].change.state, ENGINE_TASK_FAILED);
+}
+END_TEST
+
+START_TEST(an_output_that_cannot_be_made_fails_the_run)
+{
+    struct id run = start(CHAIN, "{\"n\":5}");
+
+    bench_cut(&bench);
+    finish(run, "a", "{\"v\":1}");
+    finish(run, "b", "{}");
+    ck_assert_int_eq(run_change()->state, ENGINE_RUN_FAILED);
+    ck_assert_str_eq(bench.batch.shards[0].runs_update[0].failure.code, "TEMPLATE_ERROR");
+}
+END_TEST
+
+START_TEST(a_cancelled_run_ends_when_its_last_task_has)
+{
+    struct id run = start(CHAIN, "{\"n\":5}");
+    struct id a = step_id(run, "a");
+
+    bench_cut(&bench);
+    bench_apply(&bench, &(struct engine_command){
+                            .kind = ENGINE_CANCEL_RUN,
+                            .ticket = 90,
+                            .by_id = {.id = run, .actor = "admin", .reason = "no more"}});
+    bench_cut(&bench);
+    ck_assert(bench_reply(&bench, 90)->cancel_requested);
+    ck_assert_int_eq(bench.batch.shards[0].runs_update[0].state, ENGINE_RUN_RUNNING);
+    bench_result(&bench, 1, &a, 1, "{}");
+    ck_assert_int_eq(run_change()->state, ENGINE_RUN_CANCELLED);
+    ck_assert_str_eq(bench.batch.shards[0].runs_update[0].cancel.reason, "no more");
+}
+END_TEST
+
+START_TEST(a_watch_of_a_run_gets_a_snapshot_then_updates_then_the_end)
+{
+    struct id run = start(CHAIN, "{\"n\":5}");
+    const struct engine_reply *reply;
+    uint64_t last = 0;
+
+    bench_cut(&bench);
+    bench_apply(&bench,
+                &(struct engine_command){.kind = ENGINE_WATCH_RUN, .ticket = 91, .by_id.id = run});
+    bench_cut(&bench);
+    reply = bench_reply(&bench, 91);
+    ck_assert_uint_eq(reply->tasks_len, 2);
+    ck_assert_int_eq(reply->tasks[0].state, ENGINE_TASK_RUNNING);
+    ck_assert(reply->tasks[1].is_step_only);
+    ck_assert_str_eq(reply->tasks[1].row.step, "b");
+    last = reply->event_number;
+    finish(run, "a", "{\"v\":1}");
+    bench_cut(&bench);
+    ck_assert_uint_ge(bench_effects(&bench, ENGINE_WATCH_UPDATE), 2);
+    ck_assert_uint_gt(bench_effect(&bench, ENGINE_WATCH_UPDATE, 0)->watch.event_number, last);
+    finish(run, "b", "{\"s\":1}");
+    bench_cut(&bench);
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_WATCH_END), 1);
+    ck_assert_int_eq(bench_effect(&bench, ENGINE_WATCH_END, 0)->watch.status, STATUS_OK);
+}
+END_TEST
+
+START_TEST(a_watch_of_a_run_that_is_over_ends_at_once)
+{
+    struct id run = bench_id(&bench, 0);
+
+    bench_apply(&bench,
+                &(struct engine_command){.kind = ENGINE_WATCH_RUN, .ticket = 92, .by_id.id = run});
+    bench_cut(&bench);
+    ck_assert(bench_reply(&bench, 92)->not_in_memory);
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_WATCH_END), 1);
+}
+END_TEST
+
+START_TEST(the_specification_of_a_step_is_stored_as_the_contract_writes_it)
+{
+    const struct engine_shard_batch *rows;
+
+    start("{\"name\":\"p\",\"steps\":[{\"id\":\"a\",\"task\":\"noop\",\"labels\":{\"k\":\"v\"},"
+          "\"environment\":{\"requires\":{\"gpu\":\"true\"}},"
+          "\"retry\":{\"maxAttempts\":5,\"initialBackoff\":\"250ms\"},"
+          "\"timeout\":{\"attempt\":\"5m\"}}]}",
+          "{}");
+    rows = bench_rows(&bench);
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 0); /* no worker has a gpu */
+    ck_assert_msg(slice_is(rows->tasks_insert[0].spec.spec_text,
+                           "{\"environment\":{\"requires\":{\"gpu\":\"true\"}},"
+                           "\"retry\":{\"maxAttempts\":5,\"initialBackoff\":\"0.250s\"},"
+                           "\"timeout\":{\"attempt\":\"300s\"},\"labels\":{\"k\":\"v\"}}"),
+                  "%.*s", (int)rows->tasks_insert[0].spec.spec_text.len,
+                  rows->tasks_insert[0].spec.spec_text.data);
+}
+END_TEST
+
+/* A run is stopped in the middle and loaded from its rows: what follows is found again. */
+START_TEST(a_loaded_run_goes_on_where_its_rows_stand)
+{
+    struct id run = start(CHAIN, "{\"n\":5}");
+    struct engine_run_load load = {.plan = plan_of(CHAIN)};
+    struct engine_task_row row;
+    const struct engine_shard_batch *rows = bench_rows(&bench);
+
+    load.row = rows->runs_insert[0];
+    row = rows->tasks_insert[0];
+    row.change.state = ENGINE_TASK_SUCCEEDED;
+    row.change.attempt = 1;
+    row.change.result = slice_of("{\"v\":3}");
+    row.spec.retry = ENGINE_RETRY_DEFAULT;
+    bench_apply(&bench, &(struct engine_command){.kind = ENGINE_DROP});
+    bench_immediate(&bench);
+    bench_begin(&bench, &(struct engine_load_begin){.epoch = 2, .seq = 1, .event_next = 4});
+    bench_apply(&bench,
+                &(struct engine_command){
+                    .kind = ENGINE_LOAD_ROWS,
+                    .load_rows = {.runs = &load, .runs_len = 1, .tasks = &row, .tasks_len = 1}});
+    bench_end(&bench, 0);
+    rows = bench_rows(&bench);
+    ck_assert_uint_eq(rows->tasks_insert_len, 1);
+    ck_assert_str_eq(rows->tasks_insert[0].step, "b");
+    ck_assert(slice_is(rows->tasks_insert[0].spec.parameters, "{\"x\":3,\"n\":5}"));
+    ck_assert_uint_eq(rows->runs_insert_len, 0);
+    bench_immediate(&bench);
+    bench_held(&bench, 1, 0, 2, 3, NULL, 0);
+    bench_cut(&bench);
+    finish(run, "b", "{\"s\":1}");
+    ck_assert_int_eq(run_change()->state, ENGINE_RUN_SUCCEEDED);
+}
+END_TEST
+
+START_TEST(a_loaded_run_whose_step_failed_ends)
+{
+    struct id run = start("{\"name\":\"p\",\"steps\":[{\"id\":\"a\",\"task\":\"noop\"},"
+                          "{\"id\":\"b\",\"task\":\"noop\"}]}",
+                          "{}");
+    const struct engine_shard_batch *rows = bench_rows(&bench);
+    struct engine_run_load load = {.row = rows->runs_insert[0]};
+    struct engine_task_row row[2] = {rows->tasks_insert[0], rows->tasks_insert[1]};
+
+    load.plan = plan_of("{\"name\":\"p\",\"steps\":[{\"id\":\"a\",\"task\":\"noop\"},"
+                        "{\"id\":\"b\",\"task\":\"noop\"}]}");
+    row[0].change.state = ENGINE_TASK_FAILED;
+    row[0].change.failure = (struct engine_failure){.code = "X", .message = "", .step = ""};
+    row[0].spec.retry = row[1].spec.retry = ENGINE_RETRY_DEFAULT;
+    bench_apply(&bench, &(struct engine_command){.kind = ENGINE_DROP});
+    bench_begin(&bench, &(struct engine_load_begin){.epoch = 2, .seq = 1});
+    bench_apply(&bench,
+                &(struct engine_command){
+                    .kind = ENGINE_LOAD_ROWS,
+                    .load_rows = {.runs = &load, .runs_len = 1, .tasks = row, .tasks_len = 2}});
+    bench_end(&bench, 0);
+    ck_assert_int_eq(run_change()->state, ENGINE_RUN_FAILED);
+    ck_assert_str_eq(bench.batch.shards[0].runs_update[0].failure.step, "a");
+    ck_assert(id_eq(&bench.batch.shards[0].runs_update[0].id, &run));
+    ck_assert_int_eq(bench.batch.shards[0].tasks_update[0].state, ENGINE_TASK_CANCELLED);
+}
+END_TEST
+
+START_TEST(the_same_key_starts_one_run)
+{
+    struct engine_command command = {.kind = ENGINE_START_RUN,
+                                     .start_run = {.namespace_id = 1,
+                                                   .actor = "admin",
+                                                   .plan = plan_of(CHAIN),
+                                                   .plan_name = "p",
+                                                   .input = slice_of("{\"n\":1}"),
+                                                   .key = "once"}};
+
+    for (uint64_t i = 0; i < 2; i++) {
+        command.ticket = 100 + i;
+        command.start_run.id = bench_id(&bench, 0);
+        bench_apply(&bench, &command);
+    }
+    bench_cut(&bench);
+    ck_assert_uint_eq(bench.batch.shards[0].runs_insert_len, 1);
+    ck_assert(bench.batch.shards[0].keys_insert[0].is_run);
+    ck_assert(bench_reply(&bench, 101)->duplicate);
+    ck_assert(id_eq(&bench_reply(&bench, 101)->id, &bench_reply(&bench, 100)->id));
+}
+END_TEST
+
+Suite *run_suite(void)
+{
+    Suite *suite = suite_create("run");
+    TCase *tcase = tcase_create("run");
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, a_step_is_made_and_leased_in_the_batch_of_the_completion_before_it);
+    tcase_add_test(tcase, a_diamond_joins_once);
+    tcase_add_test(tcase, a_failed_step_fails_the_run_after_the_rest_is_cancelled);
+    tcase_add_test(tcase, a_false_condition_skips_the_step_and_what_needs_it);
+    tcase_add_test(tcase, parameters_that_cannot_be_made_fail_the_step);
+    tcase_add_test(tcase, an_output_that_cannot_be_made_fails_the_run);
+    tcase_add_test(tcase, a_cancelled_run_ends_when_its_last_task_has);
+    tcase_add_test(tcase, a_watch_of_a_run_gets_a_snapshot_then_updates_then_the_end);
+    tcase_add_test(tcase, a_watch_of_a_run_that_is_over_ends_at_once);
+    tcase_add_test(tcase, the_specification_of_a_step_is_stored_as_the_contract_writes_it);
+    tcase_add_test(tcase, a_loaded_run_goes_on_where_its_rows_stand);
+    tcase_add_test(tcase, a_loaded_run_whose_step_failed_ends);
+    tcase_add_test(tcase, the_same_key_starts_one_run);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
