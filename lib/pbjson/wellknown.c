@@ -111,19 +111,20 @@ static bool write_time(struct writer *writer, struct type *type, const ProtobufC
     return pbjson__put_string(writer, slice_of(text));
 }
 
+/* What comes from the wire may hold anything: only names with dots have a JSON form. */
 static bool to_camel(const char *from, char *out)
 {
     for (; *from; from++) {
-        if (*from >= 'A' && *from <= 'Z')
-            return false;
-        if (*from == '_') {
-            from++;
-            if (*from < 'a' || *from > 'z')
-                return false;
-            *out++ = (char)(*from - 'a' + 'A');
-        } else {
+        bool plain =
+            (*from >= 'a' && *from <= 'z') || (*from >= '0' && *from <= '9') || *from == '.';
+
+        if (plain) {
             *out++ = *from;
+            continue;
         }
+        if (*from++ != '_' || *from < 'a' || *from > 'z')
+            return false;
+        *out++ = (char)(*from - 'a' + 'A');
     }
     *out = '\0';
     return true;
@@ -139,8 +140,7 @@ static bool write_mask(struct writer *writer, const ProtobufCMessage *message)
     for (size_t i = 0; i < n; i++) {
         char path[2 * MASK_PATH_BYTES_MAX + 1];
 
-        if (strlen(paths[i]) >= sizeof(path) || strpbrk(paths[i], "\"\\,") ||
-            !to_camel(paths[i], path))
+        if (strlen(paths[i]) >= sizeof(path) || !to_camel(paths[i], path))
             return pbjson__refuse(writer, "a field mask's path has no JSON form");
         if ((i && !pbjson__puts(writer, ",")) || !pbjson__puts(writer, path))
             return false;

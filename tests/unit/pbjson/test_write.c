@@ -104,6 +104,23 @@ START_TEST(broken_contents_are_refused)
 }
 END_TEST
 
+static const char *const MASKS[] = {"a\"b", "\xFF", "a,b", "A", "a_", "a_1", "a__b", "_\xC3"};
+
+START_TEST(mask_without_json_form_is_refused)
+{
+    Kinds__All all = KINDS__ALL__INIT;
+    Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+    char *path = (char *)MASKS[_i];
+    struct error err = {0};
+
+    mask.n_paths = 1;
+    mask.paths = &path;
+    all.mask = &mask;
+    ck_assert_int_eq(pbjson_to_text(kinds_registry(), &all.base, NULL, &out, &err),
+                     STATUS_INTERNAL);
+}
+END_TEST
+
 START_TEST(depth_and_room_are_bounded)
 {
     Kinds__All *chain = calloc(200, sizeof(*chain));
@@ -159,6 +176,7 @@ Suite *suite_write(void)
     tcase_add_test(tests, proto_names_are_printed_when_wanted);
     tcase_add_test(tests, last_of_doubled_map_entries_wins);
     tcase_add_test(tests, broken_contents_are_refused);
+    tcase_add_loop_test(tests, mask_without_json_form_is_refused, 0, (int)ARRAY_LEN(MASKS));
     tcase_add_test(tests, depth_and_room_are_bounded);
     tcase_add_test(tests, invalid_utf8_is_replaced);
     tcase_add_test(tests, unknown_any_shows_its_bytes);
