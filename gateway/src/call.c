@@ -108,6 +108,7 @@ static void closed_cb(struct rpc_call *rpc, enum status status, const struct err
                       void *userdata)
 {
     struct call *call = userdata;
+    struct buf body = call->body; /* outlives the exchange, which ends with its answer */
 
     call->rpc = NULL;
     if (status != STATUS_OK)
@@ -117,7 +118,7 @@ static void closed_cb(struct rpc_call *rpc, enum status status, const struct err
     else
         reply_error(call->exchange, STATUS_INTERNAL, NULL,
                     call->failed ? "the answer has no JSON form" : "the service gave no answer");
-    buf_fini(&call->body);
+    buf_fini(&body);
 }
 
 /* The client has gone: the call is not worth going on with. closed_cb still ends the exchange. */

@@ -31,7 +31,7 @@ struct stream {
 static struct metric streams_open = {
     .name = "gateway_streams_open", .help = "Event streams being served.", .kind = METRIC_GAUGE};
 
-static void finish(struct stream *stream)
+static void detach(struct stream *stream)
 {
     struct gateway *gateway = stream->exchange->gateway;
 
@@ -39,10 +39,6 @@ static void finish(struct stream *stream)
     gateway->stream_count--;
     metric_set(&streams_open, (double)gateway->stream_count);
     loop_timer_free(stream->timer);
-    if (!stream->open)
-        return; /* answered by reply_problem */
-    reply_account(stream->exchange, 200);
-    http1_stream_end(stream->exchange->request);
 }
 
 static void pause_if_full(struct stream *stream)
@@ -150,13 +146,17 @@ static void closed_cb(struct rpc_call *rpc, enum status status, const struct err
         err = &stream->err;
     if (status == STATUS_OK)
         open_stream(stream);
-    if (!stream->open)
+    detach(stream);
+    if (!stream->open) { /* the answer ends the exchange, and the stream with it */
         reply_problem(stream->exchange, err);
-    else if (status == STATUS_OK)
+        return;
+    }
+    if (status == STATUS_OK)
         (void)put(stream, end, sizeof end - 1);
     else if (!stream->leaving)
         put_problem(stream, err);
-    finish(stream);
+    reply_account(stream->exchange, 200);
+    http1_stream_end(stream->exchange->request);
 }
 
 static void client_gone_cb(struct http1_request *request, void *userdata)
