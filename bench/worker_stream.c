@@ -24,6 +24,7 @@ struct bench {
     struct loop *loop;
     struct rpc_server *server;
     const char *type;
+    Plankton__V1__Json parameters;
     uint64_t wanted, leased, finished, nonce, began_us, ended_us, credit;
     Plankton__V1__Lease leases[LEASES_PER_MESSAGE];
     Plankton__V1__Lease *pointers[LEASES_PER_MESSAGE];
@@ -58,6 +59,7 @@ static void bench_lease(struct bench *bench, struct rpc_call *call)
             bench->leases[i].task_id = bench->ids[i];
             bench->leases[i].attempt = 1;
             bench->leases[i].type = (char *)bench->type;
+            bench->leases[i].parameters = bench->parameters.text ? &bench->parameters : NULL;
             bench->pointers[i] = &bench->leases[i];
         }
         bench->credit -= n;
@@ -181,11 +183,14 @@ int main(int argc, char **argv)
     struct rusage usage;
 
     if (argc < 2 || !mkdtemp(dir)) {
-        fputs("usage: bench-worker-stream WORKER_PROGRAM [TASKS] [TYPE] [CREDIT]\n", stderr);
+        fputs("usage: bench-worker-stream WORKER_PROGRAM [TASKS] [TYPE] [CREDIT] [PARAMETERS]\n",
+              stderr);
         return 2;
     }
     bench->wanted = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000000;
     bench->type = argc > 3 ? argv[3] : "noop";
+    plankton__v1__json__init(&bench->parameters);
+    bench->parameters.text = argc > 5 ? argv[5] : NULL;
     bench->loop = loop_new();
     bench->server = rpc_server_new(bench->loop, &(struct rpc_server_options){0});
     rpc_server_set_authorizer(bench->server, bench_admit, NULL);

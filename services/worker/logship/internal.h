@@ -44,6 +44,7 @@ struct logs {
     struct loop_flush *flush;
     struct list dirty; /* batches with lines of this turn */
     struct list spare; /* batches for reuse */
+    size_t spare_count;
     struct buf scratch;
     char *address;       /* NULL = not known yet, "" = nowhere */
     uint64_t gaps_until; /* segments up to here hold only what tells of dropped lines */

@@ -92,10 +92,12 @@ static struct log_batch *logs_batch(struct logs *logs, struct log_writer *writer
 {
     struct log_batch *batch = LIST_FIRST(&logs->spare, struct log_batch, node);
 
-    if (batch)
+    if (batch) {
         list_remove(&batch->node);
-    else
+        logs->spare_count--;
+    } else {
         batch = batch_new();
+    }
     batch->writer = writer;
     batch->token_len = MIN_OF(origin->token_len, sizeof batch->token);
     memcpy(batch->token, origin->token, batch->token_len);
@@ -143,13 +145,13 @@ void logs_detach(struct log_writer *writer)
     writer->batch = NULL;
 }
 
-static void logs_release(struct logs *logs, struct log_batch *batch, size_t *spare)
+static void logs_release(struct logs *logs, struct log_batch *batch)
 {
     if (batch->writer)
         batch->writer->batch = NULL;
-    if (*spare < BATCHES_SPARE_MAX && batch->text.cap <= BATCH_KEEP_BYTES) {
+    if (logs->spare_count < BATCHES_SPARE_MAX && batch->text.cap <= BATCH_KEEP_BYTES) {
         list_push(&logs->spare, &batch->node);
-        ++*spare;
+        logs->spare_count++;
     } else {
         batch_free(batch);
     }
@@ -158,20 +160,14 @@ static void logs_release(struct logs *logs, struct log_batch *batch, size_t *spa
 void logs_flush(struct logs *logs)
 {
     struct error err = {0};
-    size_t spare = 0;
 
-    LIST_EACH(&logs->spare, node)
-    {
-        (void)node;
-        spare++;
-    }
     LIST_EACH(&logs->dirty, node)
     {
         struct log_batch *batch = LIST_ENTRY(node, struct log_batch, node);
         list_remove(node);
         if (batch->count)
             batch_spool(logs, batch);
-        logs_release(logs, batch, &spare);
+        logs_release(logs, batch);
     }
     if (segments_write(logs->segments, &err) != STATUS_OK && !logs->refused) {
         log_error("logs.write_failed", LOG_ERR(&err));

@@ -162,7 +162,7 @@ void attempt_result(const struct attempt *attempt, Plankton__V1__Result *result,
 /* ---- group sync ---- */
 
 struct sync_job {
-    struct pool *pool;
+    struct pool *pool; /* NULL = it is gone */
     int fds[SYNC_FDS_MAX];
     size_t count;
     int failed; /* errno of the first failure */
@@ -191,10 +191,19 @@ static void sync_done(void *userdata)
     for (size_t i = 0; i < job->count; i++)
         close(job->fds[i]);
     free(job);
+    if (!pool)
+        return;
     LIST_EACH(&pool->in_sync, node)
     attempt_move(LIST_ENTRY(node, struct attempt, state_node), ATTEMPT_FINISHED);
-    pool->sync_running = false;
+    pool->sync = NULL;
     pool_changed(pool);
+}
+
+void pool__abandon_sync(struct pool *pool)
+{
+    if (pool->sync)
+        pool->sync->pool = NULL;
+    pool->sync = NULL;
 }
 
 void pool__sync(struct pool *pool)
@@ -203,7 +212,7 @@ void pool__sync(struct pool *pool)
     struct segments *logs = logs_segments(pool->worker->logs);
     struct error err = {0};
 
-    if (pool->sync_running || list_empty(&pool->unsynced)) {
+    if (pool->sync || list_empty(&pool->unsynced)) {
         /* `done` notes need no sync, but must not gather for ever. */
         if (segments_write(journal, &err) != STATUS_OK)
             log_error("journal.write_failed", LOG_ERR(&err));
@@ -223,7 +232,7 @@ void pool__sync(struct pool *pool)
         list_remove(node);
         list_push(&pool->in_sync, node);
     }
-    pool->sync_running = true;
+    pool->sync = job;
     if (loop_pool(pool->worker->loop, sync_work, sync_done, job, NULL) == STATUS_OK)
         return;
     sync_work(job); /* every thread is taken: wait here */

@@ -11,6 +11,7 @@
     4096 /* results larger than this leave memory once they are journaled and sent */
 #define POOL_FLUSH_ORDER 20 /* after log lines were spooled, before the connections write */
 
+struct sync_job;
 struct pool {
     struct worker *worker;
     struct shards shards;
@@ -21,7 +22,8 @@ struct pool {
     struct list free;
     size_t free_count, unfinished, running_process, running_async, unacked;
     size_t window;
-    bool draining, sync_running, starting;
+    bool draining, starting;
+    struct sync_job *sync; /* under way, or NULL */
     struct loop_flush *flush;
     void (*changed)(void *userdata);
     void *userdata;
@@ -33,6 +35,7 @@ void attempt_forget(struct attempt *attempt, bool entry_done);
 void pool_start_queued(struct pool *pool);
 void pool_changed(struct pool *pool);
 void pool__sync(struct pool *pool);
+void pool__abandon_sync(struct pool *pool); /* its job ends without us */
 /* The type has ended the attempt. */
 void attempt_ended(struct attempt *attempt);
 struct attempt *pool_find(const struct pool *pool, const ProtobufCBinaryData *token);

@@ -46,6 +46,7 @@ void pool_free(struct pool *pool)
 
     if (!pool)
         return;
+    pool__abandon_sync(pool);
     for (struct map_node *node; (node = map_walk(&pool->by_token, &cursor));)
         attempt_forget(CONTAINER_OF(node, struct attempt, by_token), false);
     LIST_EACH(&pool->running, node) /* the doomed ones are in no map */

@@ -47,7 +47,7 @@ struct session {
     Plankton__V1__Result **results;
     struct attempt **attempts;
     struct arena scratch;
-    bool draining, abandoned;
+    bool draining, abandoned, ending;
     struct loop_timer *drain_timer;
     void (*drained)(void *userdata);
     void *drained_userdata;

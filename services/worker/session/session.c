@@ -198,9 +198,8 @@ static void session_drained_cb(void *userdata)
     struct session *session = userdata;
     void (*done)(void *userdata) = session->drained;
 
-    if (!done)
-        return;
     session->drained = NULL;
+    session->ending = false;
     if (session->stream.call)
         rpc_call_half_close(session->stream.call->call);
     done(session->drained_userdata);
@@ -216,8 +215,10 @@ void session_flush(struct session *session)
         stream_send_results(stream);
         stream_send_credit(stream);
     }
-    if (session->drained && session_is_drained(session))
-        loop_defer(session->worker->loop, session_drained_cb, session);
+    if (!session->drained || session->ending || !session_is_drained(session))
+        return;
+    session->ending = true; /* deferred once: what follows may free the session */
+    loop_defer(session->worker->loop, session_drained_cb, session);
 }
 
 static void session_drain_timeout_cb(void *userdata)

@@ -66,7 +66,7 @@ START_TEST(records_come_back_in_order_over_segments_and_restarts)
     struct seen seen;
     struct segments *segments = reopen(NULL, &seen);
     struct segment_place places[20];
-    char text[16];
+    char text[32];
 
     for (int i = 0; i < 20; i++) {
         snprintf(text, sizeof text, "record %d", i);
