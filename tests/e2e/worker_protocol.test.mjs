@@ -216,3 +216,14 @@ test('the controller away at start is waited for', within(async ({ plane, start 
   await plane.ready();
   assert.deepEqual(worker.complaints(), []);
 }));
+
+test('a key that is refused: told once, when it lasts, and tried again', within(async ({ plane, start }) => {
+  plane.onHello = (s) => s.call.emit('error', { code: 16, details: 'the key is not valid' });
+  const worker = start();
+  await plane.until(() => worker.stderr.includes('session.refused'), 'that it says so');
+  const tries = plane.sessions.length;
+  await plane.until(() => plane.sessions.length > tries + 3, 'more tries');
+  assert.equal(worker.complaints().filter((line) => line.includes('session.refused')).length, 1);
+  plane.onHello = undefined;
+  await plane.ready();
+}));

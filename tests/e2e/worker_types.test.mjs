@@ -70,6 +70,7 @@ test('shell: the result is what is written to $PLANKTON_OUTPUT, else the exit st
   start();
   assert.deepEqual((await plane.run(shell('true'))).output, { exitStatus: 0 });
   assert.deepEqual((await plane.run(shell('echo "{\\"a\\": [1]}" > "$PLANKTON_OUTPUT"'))).output, { a: [1] });
+  assert.equal((await plane.run(shell('printf " 5 \\n\\n" > "$PLANKTON_OUTPUT"'))).result.output.text, ' 5');
   assert.deepEqual((await plane.run({ type: 'shell', parameters: { command: ['sh', '-c', 'printf "%s" "\\"$1\\"" > $PLANKTON_OUTPUT', 'sh', 'a b'] } })).output, 'a b');
   const bad = (await plane.run(shell('echo "{broken" > $PLANKTON_OUTPUT'))).result.failure;
   assert.equal(bad.code, 'BAD_OUTPUT');

@@ -106,6 +106,10 @@ int attempt_dir_output(const char *dir, struct arena *arena, struct slice *ret, 
     struct slice slice = {text, (size_t)n};
     if (strspn(text, " \t\r\n") == (size_t)n)
         return 0; /* made but not written */
+    while (text[slice.len - 1] == '\n' || text[slice.len - 1] == ' ' ||
+           text[slice.len - 1] == '\r' || text[slice.len - 1] == '\t')
+        slice.len--; /* echo's newline is no part of the value */
+    text[slice.len] = '\0';
     if (json_check(slice, EXEC_OUTPUT_BYTES_MAX, err) != STATUS_OK)
         return -1;
     *ret = slice;

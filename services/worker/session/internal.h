@@ -14,6 +14,7 @@
 #define HELD_PER_MESSAGE 10000
 #define WELCOME_TIMEOUT_MS 5000
 #define RETRY_MIN_MS 20
+#define REFUSED_TOLD_MS 3000 /* a refusal that lasts is an error */
 #define LABELS_MAX 32
 
 enum stream_state { STREAM_DOWN, STREAM_HELLO, STREAM_OPEN };
@@ -33,6 +34,8 @@ struct stream {
     struct loop_timer *retry, *heartbeat, *welcome;
     uint64_t backoff_ms;
     enum status last_status; /* of the last failure, so that each kind is told once */
+    uint64_t
+        refused_since_us; /* 0 = not refused; a controller that starts may not know its keys yet */
 };
 /* Room for one Results message, used again and again. */
 struct result_parts {

@@ -28,6 +28,7 @@ static void receive_welcome(struct stream *stream, const Plankton__V1__Welcome *
     stream->state = STREAM_OPEN;
     stream->backoff_ms = 0;
     stream->last_status = STATUS_OK;
+    stream->refused_since_us = 0;
     stream->credit = 0;
     loop_timer_stop(stream->welcome);
     if (welcome->heartbeat_ms)

@@ -26,18 +26,30 @@ static void stream_on_writable(struct rpc_call *call, void *userdata)
         session_flush(context->stream->session);
 }
 
+static bool status_is_refusal(enum status status)
+{
+    return status == STATUS_UNAUTHENTICATED || status == STATUS_PERMISSION_DENIED ||
+           status == STATUS_FAILED_PRECONDITION || status == STATUS_INVALID_ARGUMENT;
+}
+
 /* Each kind of failure is told once, not with every try. */
 static void stream_tell(struct stream *stream, enum status status, const struct error *err)
 {
-    bool refused = status == STATUS_UNAUTHENTICATED || status == STATUS_PERMISSION_DENIED ||
-                   status == STATUS_FAILED_PRECONDITION || status == STATUS_INVALID_ARGUMENT;
+    uint64_t now = clock_monotonic_us();
 
     if (stream->session->draining || status == stream->last_status)
         return;
-    if (refused)
-        log_error("session.refused", LOG_STR("controller", stream->address), LOG_ERR(err));
-    else
+    if (!status_is_refusal(status)) {
         log_info("session.disconnected", LOG_STR("controller", stream->address), LOG_ERR(err));
+        stream->last_status = status;
+        stream->refused_since_us = 0;
+        return;
+    }
+    if (!stream->refused_since_us)
+        stream->refused_since_us = now;
+    if (now - stream->refused_since_us < REFUSED_TOLD_MS * 1000u)
+        return;
+    log_error("session.refused", LOG_STR("controller", stream->address), LOG_ERR(err));
     stream->last_status = status;
 }
 

@@ -106,7 +106,8 @@ START_TEST(outputs_are_plain_files_of_json)
     ck_assert_int_eq(attempt_dir_output(dir, &arena, &output, &err), 0);
     write_task_file("output.json", "[1]\n");
     ck_assert_int_eq(attempt_dir_output(dir, &arena, &output, &err), 1);
-    ck_assert_str_eq(output.data, "  \n[1]\n");
+    ck_assert_str_eq(output.data, "  \n[1]");
+    ck_assert_uint_eq(output.len, 6);
     write_task_file("output.json", "[2]");
     ck_assert_int_eq(attempt_dir_output(dir, &arena, &output, &err), -1);
     unlink(path);
