@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a request goes: what must hold for every request first, then the few addresses that are no
  * method of a service, then the route table, then the web interface. */
-#include <inttypes.h>
-
 #include "log/log.h"
 #include "plankton/v1/access.pb-c.h"
 #include "reply.h"
+
+#define REQUEST_ID_BYTES (16 + 1 + 12 + 1) /* hex digits and a NUL */
 
 /* ---- addresses of the gateway itself ---- */
 
@@ -114,17 +114,31 @@ static bool allows(const char *allow, const char *method)
 
 /* ---- what holds for all ---- */
 
+/* Random for this process, then counted. By hand: printf was 2 % of a request. */
+static const char *new_request_id(struct gateway *gateway, struct arena *arena)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t number = gateway->id_next++;
+    char *id = arena_alloc(arena, REQUEST_ID_BYTES);
+
+    for (size_t i = 0; i < 16; i++)
+        id[i] = digits[(gateway->id_prefix >> (60 - 4 * i)) & 15];
+    id[16] = '-';
+    for (size_t i = 0; i < 12; i++)
+        id[17 + i] = digits[(number >> (44 - 4 * i)) & 15];
+    id[REQUEST_ID_BYTES - 1] = '\0';
+    return id;
+}
+
 static void identify(struct exchange *exchange)
 {
     struct slice given = http1_header(exchange->request, "x-request-id");
     struct arena *arena = exchange->request->arena;
-    struct gateway *gateway = exchange->gateway;
 
     if (edge_request_id_valid(given))
         exchange->request_id = arena_strndup(arena, given.data, given.len);
     else
-        exchange->request_id =
-            arena_printf(arena, "%016" PRIx64 "-%" PRIx64, gateway->id_prefix, gateway->id_next++);
+        exchange->request_id = new_request_id(exchange->gateway, arena);
 }
 
 /* A credential in Authorization wins over the cookie. */
