@@ -15,13 +15,15 @@ static const struct verb verbs[] = {
     {"stop", "stop what `up --detach` has started", verb_stop},
     {"status", "say whether it runs, and where", verb_status},
     {"migrate", "bring a database to the newest schema", verb_migrate},
+    {"task", "run tasks, look at them, cancel and retry them", verb_task},
+    {"plan", "save plans and run them", verb_plan},
+    {"run", "follow runs of plans, cancel and repeat them", verb_run},
+    {"logs", "print the log lines of a run or a task", verb_logs},
+    {"history", "print everything that happened to a run or a task", verb_history},
+    {"workers", "list workers, drain one", verb_workers},
+    {"keys", "make, list and revoke API keys", verb_keys},
+    {"whoami", "say who the key belongs to", verb_whoami},
 };
-
-int cli_fail(const struct error *err)
-{
-    fprintf(stderr, "plankton: %s\n", err->message);
-    return 1;
-}
 
 static void usage(FILE *out)
 {

@@ -6,7 +6,7 @@
 #include "cli.h"
 #include "conf/conf.h"
 #include "db/migrate.h"
-#include "migrations/migrations.h"
+#include "migrations.h"
 
 struct migrate_settings {
     const char *database;
@@ -25,7 +25,7 @@ enum status migrate_database(const char *url, struct error *err)
 {
     size_t applied;
 
-    return db_migrate(url, plankton_migrations, plankton_migration_count, NULL, NULL, &applied, err);
+    return db_migrate(url, plankton_migrations, PLANKTON_MIGRATIONS_COUNT, NULL, NULL, &applied, err);
 }
 
 int verb_migrate(int argc, char **argv)
@@ -44,7 +44,7 @@ int verb_migrate(int argc, char **argv)
     if (st == STATUS_OK && !settings.database)
         st = error_set(&error, STATUS_INVALID_ARGUMENT, "--database is needed");
     if (st == STATUS_OK)
-        st = db_migrate(settings.database, plankton_migrations, plankton_migration_count, print_migration, NULL, &applied, &error);
+        st = db_migrate(settings.database, plankton_migrations, PLANKTON_MIGRATIONS_COUNT, print_migration, NULL, &applied, &error);
     if (st != STATUS_OK)
         return cli_fail(&error);
     printf("the schema is up to date (%zu applied)\n", applied);
