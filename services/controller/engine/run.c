@@ -264,8 +264,8 @@ static void step_start(struct run *run, uint32_t index)
     } else {
         struct task *task = step_task(run, index, &spec);
 
-        task_notify(task);
         task_begin(task);
+        task_notify(task);
     }
     arena_fini(&arena);
 }
