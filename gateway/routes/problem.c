@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "json/json.h"
 #include "routes/problem.h"
+
+#define HINT_START " (did you mean "
 
 struct reason_status {
     const char *reason;
@@ -74,10 +77,15 @@ const char *problem_title(unsigned http_status)
     return "Error";
 }
 
-static void member(struct buf *out, const char *name, const char *value)
+static void member_slice(struct buf *out, const char *name, struct slice value)
 {
     buf_putf(out, ",\"%s\":", name);
-    json_write_string(out, slice_of(value));
+    json_write_string(out, value);
+}
+
+static void member(struct buf *out, const char *name, const char *value)
+{
+    member_slice(out, name, slice_of(value));
 }
 
 /* "task.type" is "type" for whoever sent the task as the body. */
@@ -90,18 +98,51 @@ static const char *body_path(const char *field, const char *body_field)
     return field;
 }
 
+/* On the wire a violation is a field and one sentence: "line 3, column 5: what (did you mean …?)".
+ * HTTP has places for the parts, so they are taken apart again. */
+static struct slice take_apart(const struct error_violation *violation, uint32_t *line,
+                               uint32_t *column, struct slice *hint)
+{
+    const char *text = violation->description, *open;
+    uint32_t said_line, said_column;
+    struct slice rest;
+    int used = 0;
+
+    *line = violation->line;
+    *column = violation->column;
+    *hint = slice_of(violation->hint);
+    if (!*line &&
+        sscanf(text, "line %9" SCNu32 ", column %9" SCNu32 ": %n", &said_line, &said_column,
+               &used) == 2 &&
+        used) {
+        *line = said_line;
+        *column = said_column;
+        text += used;
+    }
+    rest = slice_of(text);
+    open = hint->len || !rest.len || text[rest.len - 1] != ')' ? NULL : strstr(text, HINT_START);
+    if (open) {
+        *hint = (struct slice){open + 2, (size_t)(text + rest.len - open) - 3};
+        rest.len = (size_t)(open - text);
+    }
+    return rest;
+}
+
 static void write_violation(struct buf *out, const struct error_violation *violation,
                             const char *body_field)
 {
+    uint32_t line, column;
+    struct slice hint, description = take_apart(violation, &line, &column, &hint);
+
     buf_puts(out, "{\"field\":");
     json_write_string(out, slice_of(body_path(violation->field, body_field)));
-    member(out, "description", violation->description);
-    if (violation->hint && violation->hint[0])
-        member(out, "hint", violation->hint);
-    if (violation->line)
-        buf_putf(out, ",\"line\":%u", violation->line);
-    if (violation->column)
-        buf_putf(out, ",\"column\":%u", violation->column);
+    member_slice(out, "description", description);
+    if (hint.len)
+        member_slice(out, "hint", hint);
+    if (line)
+        buf_putf(out, ",\"line\":%u", line);
+    if (column)
+        buf_putf(out, ",\"column\":%u", column);
     buf_putc(out, '}');
 }
 

@@ -91,6 +91,32 @@ START_TEST(problems_say_all_that_is_known)
 }
 END_TEST
 
+/* As they come from a service, in one sentence. */
+START_TEST(sentences_are_taken_apart)
+{
+    struct error err = {0};
+    struct arena arena;
+    json_t *json, *first, *second;
+
+    arena_init(&arena, 0);
+    error_add_violation(&err, &arena, "steps[0].neds", 0, 0, NULL,
+                        "line 3, column 26: unknown field 'neds' (did you mean 'needs'?)");
+    error_add_violation(&err, &arena, "a", 0, 0, NULL, "line 3: a (b)");
+    json = written(&err, NULL);
+    first = json_array_get(json_object_get(json, "violations"), 0);
+    second = json_array_get(json_object_get(json, "violations"), 1);
+    ck_assert_str_eq(text(first, "description"), "unknown field 'neds'");
+    ck_assert_str_eq(text(first, "hint"), "did you mean 'needs'?");
+    ck_assert_int_eq(json_integer_value(json_object_get(first, "line")), 3);
+    ck_assert_int_eq(json_integer_value(json_object_get(first, "column")), 26);
+    ck_assert_str_eq(text(second, "description"), "line 3: a (b)");
+    ck_assert_ptr_null(json_object_get(second, "line"));
+    ck_assert_ptr_null(json_object_get(second, "hint"));
+    json_decref(json);
+    arena_fini(&arena);
+}
+END_TEST
+
 START_TEST(a_single_field_is_a_violation)
 {
     struct error err = {0};
@@ -144,6 +170,7 @@ Suite *problem_suite(void)
 
     tcase_add_loop_test(tcase, reasons_come_before_codes, 0, (int)ARRAY_LEN(mapping));
     tcase_add_test(tcase, problems_say_all_that_is_known);
+    tcase_add_test(tcase, sentences_are_taken_apart);
     tcase_add_test(tcase, a_single_field_is_a_violation);
     tcase_add_test(tcase, without_a_reason_there_is_no_type);
     tcase_add_test(tcase, too_many_violations_are_cut);
