@@ -92,6 +92,19 @@ test('what is gone is forgotten when a session that was told has lasted', within
   assert.deepEqual(next.held.get(3).gone, []);
 }));
 
+test('a worker that was stopped for longer than its lease asks anew what it holds', within({ leaseMs: 500, autoAck: false }, async ({ plane, start }) => {
+  const worker = start();
+  const session = await plane.ready();
+  const [lease] = session.lease(shell('echo $$; sleep 0.9'));
+  const line = await firstLine(plane, lease);
+  worker.kill('SIGSTOP');
+  await plane.until(() => !alive(line.text), 'more time than the lease');
+  worker.kill('SIGCONT');
+  const next = await plane.ready(session);
+  assert.deepEqual(next.held.get(3).tokens, [lease.token]);
+  await plane.until(() => session.closed, 'the end of the old stream');
+}));
+
 test('SIGSTOP past its lease: the late result meets stale and is forgotten', within({ autoAck: false }, async ({ plane, start }) => {
   const worker = start();
   const session = await plane.ready();

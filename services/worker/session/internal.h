@@ -33,6 +33,8 @@ struct stream {
     size_t credit; /* leases that the controller may still send */
     struct loop_timer *retry, *heartbeat, *welcome;
     uint64_t backoff_ms;
+    uint64_t beat_us; /* of the last heartbeat */
+    uint32_t lease_ms;
     enum status last_status; /* of the last failure, so that each kind is told once */
     uint64_t
         refused_since_us; /* 0 = not refused; a controller that starts may not know its keys yet */

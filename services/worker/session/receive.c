@@ -30,6 +30,8 @@ static void receive_welcome(struct stream *stream, const Plankton__V1__Welcome *
     stream->last_status = STATUS_OK;
     stream->refused_since_us = 0;
     stream->credit = 0;
+    stream->lease_ms = welcome->lease_ms;
+    stream->beat_us = clock_monotonic_us();
     loop_timer_stop(stream->welcome);
     if (welcome->heartbeat_ms)
         loop_timer_start(stream->heartbeat, welcome->heartbeat_ms, welcome->heartbeat_ms);

@@ -122,7 +122,19 @@ static void stream_welcome_cb(void *userdata)
 
 static void stream_heartbeat_cb(void *userdata)
 {
-    stream_send_heartbeat(userdata);
+    struct stream *stream = userdata;
+    uint64_t now = clock_monotonic_us(), silent_ms = (now - stream->beat_us) / 1000;
+
+    /* This process was stopped for longer than its leases last: it must ask anew what it still
+     * holds. */
+    if (stream->lease_ms && silent_ms > stream->lease_ms) {
+        log_info("session.overslept", LOG_U64("silent_ms", silent_ms),
+                 LOG_U64("lease_ms", stream->lease_ms));
+        rpc_call_cancel(stream->call->call);
+        return;
+    }
+    stream->beat_us = now;
+    stream_send_heartbeat(stream);
 }
 
 static void stream_init(struct stream *stream, struct session *session, const char *address)

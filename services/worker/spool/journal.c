@@ -54,7 +54,8 @@ static void live_drop(struct journal *journal, uint64_t number)
         return;
     map_remove(&journal->live, &live->node);
     free(live);
-    segments_remove(journal->segments, number); /* the current one stays */
+    if (journal->segments) /* while a predecessor's records are read the sweep comes later */
+        segments_remove(journal->segments, number); /* the current one stays */
 }
 
 /* Segments that were current when their last record was done. */

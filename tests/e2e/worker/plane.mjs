@@ -75,7 +75,7 @@ class Session {
   send(body) { this.call.write(body); }
   welcome() {
     this.send({ welcome: { protocol: 1, workerId: this.hello.workerId || this.plane.workerId, heartbeatMs: this.plane.heartbeatMs,
-      leaseMs: 8000, loggerAddress: this.plane.loggerAddress } });
+      leaseMs: this.plane.leaseMs, loggerAddress: this.plane.loggerAddress } });
     for (const shard of this.plane.shards) this.send({ take: { shard, epoch: this.plane.epoch } });
   }
   ack(tokens) { this.send({ acks: { recorded: tokens.map(toBytes), stale: [] } }); }
@@ -102,7 +102,7 @@ const toBytes = (token) => (Buffer.isBuffer(token) ? token : Buffer.from(token.t
 export class Plane extends EventEmitter {
   constructor(options = {}) {
     super();
-    Object.assign(this, { shards: [3], epoch: 1, heartbeatMs: 100, autoAck: true, autoAckLogs: true, logger: true,
+    Object.assign(this, { shards: [3], epoch: 1, heartbeatMs: 100, leaseMs: 8000, autoAck: true, autoAckLogs: true, logger: true,
       workerId: makeId() }, options);
     this.setMaxListeners(0);
     Object.assign(this, { sessions: [], results: [], declined: [], heartbeats: [], lines: [], appends: [], logCalls: [] });

@@ -67,6 +67,19 @@ START_TEST(a_successor_finds_what_was_finished_and_what_was_begun)
 }
 END_TEST
 
+START_TEST(a_journal_in_which_all_is_done_is_read_and_removed)
+{
+    struct journal *journal = reopen(NULL);
+
+    journal_done(journal, begin(journal, "only", 1));
+    uint64_t old = segments_current(journal_segments(journal));
+    journal = reopen(journal);
+    ck_assert_uint_eq(journal_open_entries(journal), 0);
+    ck_assert_uint_gt(segments_oldest(journal_segments(journal)), old);
+    journal_close(journal);
+}
+END_TEST
+
 START_TEST(a_begin_is_in_the_file_at_once)
 {
     struct journal *journal = reopen(NULL), *other = NULL;
@@ -126,6 +139,7 @@ TCase *journal_case(void)
 
     tcase_add_checked_fixture(tc, test_dir_make, test_dir_remove);
     tcase_add_test(tc, a_successor_finds_what_was_finished_and_what_was_begun);
+    tcase_add_test(tc, a_journal_in_which_all_is_done_is_read_and_removed);
     tcase_add_test(tc, a_begin_is_in_the_file_at_once);
     tcase_add_test(tc, noted_log_numbers_survive);
     tcase_add_test(tc, segments_go_when_nothing_in_them_is_open);
