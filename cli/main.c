@@ -23,6 +23,7 @@ static const struct verb verbs[] = {
     {"workers", "list workers, drain one", verb_workers},
     {"keys", "make, list and revoke API keys", verb_keys},
     {"whoami", "say who the key belongs to", verb_whoami},
+    {"bench", "measure a running system", verb_bench},
 };
 
 static void usage(FILE *out)
