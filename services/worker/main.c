@@ -14,7 +14,8 @@ int main(int argc, char **argv)
     };
     struct service_program started = program;
 
-    /* The supervisor of one attempt: nothing of the service is wanted there, nor what runs at exit. */
+    /* The supervisor of one attempt: nothing of the service is wanted there, nor what runs at exit.
+     */
     if (argc == 3 && str_eq(argv[1], SUPERVISE_COMMAND))
         _exit(supervise_main(argv[2]));
     started.conf = worker_conf;
