@@ -66,7 +66,7 @@ static void look_at_readiness(struct service *service)
             service__notify("READY=1");
         service->ready_told = true;
     } else if (service->phase == SERVICE_RUNNING) {
-        log_warn("service.not_ready", LOG_STR("duty", first->duty), LOG_STR("why", first->why));
+        log_info("service.not_ready", LOG_STR("duty", first->duty), LOG_STR("why", first->why));
     }
 }
 

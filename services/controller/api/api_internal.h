@@ -17,6 +17,7 @@ struct api {
     struct pbjson_registry *registry;
     struct map auth_cache; /* by digest of the key */
     size_t auth_cached;
+    int bootstrapping; /* bootstrap keys on their way to the database */
 };
 
 /* ---- auth.c ---- */

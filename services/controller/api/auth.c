@@ -140,6 +140,10 @@ void auth_authorize(struct rpc_call *call, void *userdata)
         admit(call, &principal);
         return;
     }
+    if (!host_has_cluster(api->host) || api->bootstrapping) {
+        api_fail(call, STATUS_UNAVAILABLE, "STARTING", NULL, "the controller does not know its keys yet; try again");
+        return;
+    }
     struct auth_wait *wait = arena_zalloc(rpc_call_arena(call), sizeof *wait);
     api_key_digest(key, wait->digest);
     struct auth_entry *entry = cache_find(api, wait->digest);

@@ -287,6 +287,9 @@ const struct plankton_v1_keys_ops api_keys_ops = {
 
 static void bootstrap_done(const struct store_key *key, const struct error *err, void *userdata)
 {
+    struct api *api = userdata;
+
+    api->bootstrapping--;
     if (err)
         log_error("key.bootstrap_failed", LOG_ERR(err));
 }
@@ -299,7 +302,8 @@ static void bootstrap(struct api *api, const char *text, const char *name, enum 
         return;
     key.id = host_new_id(api->host, host_home_shard(api->host, key.namespace_id));
     api_key_digest(text, key.digest);
-    store_key_insert(host_store(api->host), &key, bootstrap_done, NULL);
+    api->bootstrapping++;
+    store_key_insert(host_store(api->host), &key, bootstrap_done, api);
 }
 
 void api_cluster_known(struct api *api)

@@ -122,6 +122,15 @@ static void send_drain(struct stream *stream)
     stream_send(stream, &message);
 }
 
+/* A newer stream of this worker has taken its place, or it was silent for too long: it comes back if it lives. */
+static void close_stream(struct stream *stream)
+{
+    struct error error = {0};
+
+    error_field(&error, STATUS_ABORTED, "SUPERSEDED", NULL, "this stream is given up; connect again");
+    rpc_call_fail(stream->call, &error);
+}
+
 static void send_cancel(struct stream *stream, const struct engine_cancel_work *cancel)
 {
     Plankton__V1__ControllerMessage message = PLANKTON__V1__CONTROLLER_MESSAGE__INIT;
@@ -164,6 +173,9 @@ void outbox_effect(struct stream *stream, const struct engine_effect *effect)
         break;
     case ENGINE_DRAIN:
         send_drain(stream);
+        break;
+    case ENGINE_CLOSE_STREAM:
+        close_stream(stream);
         break;
     default:
         break;

@@ -125,21 +125,11 @@ static void on_hello(struct stream *stream, const Plankton__V1__Hello *hello)
 
 /* ---- tokens ---- */
 
+/* A token of another cluster, of another worker or of a lost future is nobody's here: stale, and no reason to end the stream. */
 static bool token_read(struct stream *stream, const ProtobufCBinaryData *data, struct lease_token *ret)
 {
-    struct error error = {0};
-
-    if (lease_token_verify(stream->workers->options.cluster_key, data->data, data->len, ret, &error) != STATUS_OK) {
-        rpc_call_fail(stream->call, &error);
-        return false;
-    }
-    return true;
-}
-
-/* A token of another worker or of a lost future is nobody's here. */
-static bool token_is_own(struct stream *stream, const struct lease_token *token)
-{
-    return token->timeline == host_timeline(stream->workers->host) && id_eq(&token->worker, &stream->worker);
+    return lease_token_verify(stream->workers->options.cluster_key, data->data, data->len, ret, NULL) == STATUS_OK &&
+           ret->timeline == host_timeline(stream->workers->host) && id_eq(&ret->worker, &stream->worker);
 }
 
 static struct slice token_slice(const ProtobufCBinaryData *data)
@@ -162,9 +152,7 @@ static uint32_t read_entries(struct stream *stream, const ProtobufCBinaryData *t
 
     for (size_t i = 0; i < n; i++) {
         struct lease_token token;
-        if (!token_read(stream, &tokens[i], &token))
-            return UINT32_MAX;
-        if (!token_is_own(stream, &token)) {
+        if (!token_read(stream, &tokens[i], &token)) {
             answer_stale(stream, &tokens[i]);
             continue;
         }
@@ -183,19 +171,17 @@ static void on_held(struct stream *stream, const Plankton__V1__Held *held)
     }
     struct engine_held_entry *entries = mem_alloc((n + 1) * sizeof *entries);
     uint32_t kept = read_entries(stream, held->tokens, held->n_tokens, false, entries);
-    uint32_t gone = kept == UINT32_MAX ? kept : read_entries(stream, held->gone, held->n_gone, true, entries + kept);
-    if (gone != UINT32_MAX) {
-        struct engine_command command = {.kind = ENGINE_HELD,
-                                         .held = {.stream = stream->number,
-                                                  .shard = (uint16_t)MIN_OF(held->shard, (uint32_t)SHARDS_MAX),
-                                                  .epoch = held->epoch,
-                                                  .nonce = held->nonce,
-                                                  .entries = entries,
-                                                  .entries_len = kept + gone,
-                                                  .end = held->end,
-                                                  .floor = held->floor}};
-        host_apply(stream->workers->host, &command);
-    }
+    uint32_t gone = read_entries(stream, held->gone, held->n_gone, true, entries + kept);
+    struct engine_command command = {.kind = ENGINE_HELD,
+                                     .held = {.stream = stream->number,
+                                              .shard = (uint16_t)MIN_OF(held->shard, (uint32_t)SHARDS_MAX),
+                                              .epoch = held->epoch,
+                                              .nonce = held->nonce,
+                                              .entries = entries,
+                                              .entries_len = kept + gone,
+                                              .end = held->end,
+                                              .floor = held->floor}};
+    host_apply(stream->workers->host, &command);
     free(entries);
 }
 
@@ -243,9 +229,7 @@ static void on_results(struct stream *stream, const Plankton__V1__Results *resul
     for (size_t i = 0; i < results->n_results && rpc_call_is_open(stream->call); i++) {
         const Plankton__V1__Result *result = results->results[i];
         struct lease_token token;
-        if (!token_read(stream, &result->token, &token))
-            return;
-        if (!token_is_own(stream, &token)) {
+        if (!token_read(stream, &result->token, &token)) {
             answer_stale(stream, &result->token);
             continue;
         }
@@ -265,12 +249,10 @@ static void on_declined(struct stream *stream, const Plankton__V1__Declined *dec
     }
     struct engine_held_entry *entries = mem_alloc((declined->n_tokens + 1) * sizeof *entries);
     uint32_t n = read_entries(stream, declined->tokens, declined->n_tokens, false, entries);
-    if (n != UINT32_MAX) {
-        struct engine_command command = {
-            .kind = ENGINE_DECLINED,
-            .declined = {.stream = stream->number, .entries = entries, .entries_len = n, .reason = declined->reason}};
-        host_apply(stream->workers->host, &command);
-    }
+    struct engine_command command = {
+        .kind = ENGINE_DECLINED,
+        .declined = {.stream = stream->number, .entries = entries, .entries_len = n, .reason = declined->reason}};
+    host_apply(stream->workers->host, &command);
     free(entries);
 }
 
@@ -283,8 +265,6 @@ static void on_heartbeat(struct stream *stream, const Plankton__V1__Heartbeat *h
         const Plankton__V1__Progress *progress = heartbeat->progress[i];
         struct lease_token token;
         if (!token_read(stream, &progress->token, &token))
-            return;
-        if (!token_is_own(stream, &token))
             continue;
         struct engine_command step = {.kind = ENGINE_PROGRESS,
                                       .progress = {.stream = stream->number,
@@ -408,6 +388,7 @@ static uint64_t effect_stream(const struct engine_effect *effect)
         return effect->cancel.stream;
     case ENGINE_TAKE:
     case ENGINE_DRAIN:
+    case ENGINE_CLOSE_STREAM:
         return effect->take.stream;
     default:
         return 0;
