@@ -113,6 +113,8 @@ static void print_json(const struct bench_result *result, const struct report *r
 
     json_object_set_new(json, "bench", json_string(result->name));
     json_object_set_new(json, "n", json_integer((json_int_t)result->n));
+    if (result->steps)
+        json_object_set_new(json, "steps", json_integer((json_int_t)result->steps));
     add_rate(json, "enqueue_s", result->enqueue_s);
     add_rate(json, "e2e_s", result->e2e_s);
     add_rate(json, "steps_s", result->steps_s);
@@ -121,6 +123,8 @@ static void print_json(const struct bench_result *result, const struct report *r
     add_rate(json, "p99_ms", report->p99_ms);
     if (result->finished >= 0)
         json_object_set_new(json, "finished", json_integer(result->finished));
+    if (result->finished >= 0 && result->steps)
+        json_object_set_new(json, "finished_steps", json_integer(result->finished_steps));
     if (report->has_relay_lag)
         json_object_set_new(json, "relay_lag_events", json_integer((json_int_t)report->relay_lag));
     if (report->has_sink_lag)
@@ -148,6 +152,9 @@ static void print_table(const struct bench_result *result, const struct report *
     print_rate("p99", report->p99_ms, "ms");
     if (result->finished >= 0)
         printf("%-12s %12" PRId64 " in PostgreSQL\n", "finished", result->finished);
+    if (result->finished >= 0 && result->steps)
+        printf("%-12s %12" PRId64 " of %" PRIu64 "\n", "steps done", result->finished_steps,
+               result->steps);
     if (report->has_relay_lag)
         printf("%-12s %12.0f events behind\n", "logger", report->relay_lag);
     if (report->has_sink_lag)
@@ -170,12 +177,12 @@ static int print_result(struct bench *bench)
         print_json(result, &report);
     else
         print_table(result, &report);
-    if (result->finished >= 0 && (uint64_t)result->finished != result->n) {
-        fprintf(stderr, "plankton: PostgreSQL has %" PRId64 " finished of %" PRIu64 "\n",
-                result->finished, result->n);
-        return 1;
-    }
-    return 0;
+    if (result->finished < 0 || ((uint64_t)result->finished == result->n &&
+                                 (uint64_t)result->finished_steps == result->steps))
+        return 0;
+    fprintf(stderr, "plankton: PostgreSQL has %" PRId64 " finished of %" PRIu64 "\n",
+            result->finished, result->n);
+    return 1;
 }
 
 /* ---- running one ---- */

@@ -27,10 +27,11 @@ struct samples {
 
 struct bench_result {
     const char *name;
-    uint64_t n;
+    uint64_t n;                       /* tasks, or runs of `steps` steps in all */
+    uint64_t steps;                   /* 0 = does not apply */
     double enqueue_s, e2e_s, steps_s; /* per second; 0 = does not apply */
     struct samples samples;           /* of p50, p95, p99 */
-    int64_t finished;                 /* read back; -1 = not asked */
+    int64_t finished, finished_steps; /* read back; -1 = not asked */
 };
 
 struct bench {
@@ -52,11 +53,11 @@ MUST_USE enum status bench_latency(struct bench *bench, struct error *err);
 MUST_USE enum status bench_chain(struct bench *bench, struct error *err);
 MUST_USE enum status bench_fanout(struct bench *bench, struct error *err);
 
-/* Counts in PostgreSQL what of these has succeeded; adds to result.finished. */
+/* Counts in PostgreSQL what of these has succeeded; adds to result.finished and finished_steps. */
 MUST_USE enum status bench_count_tasks(struct bench *bench, const struct id *ids, size_t n,
                                        struct error *err);
-MUST_USE enum status bench_count_steps(struct bench *bench, const struct id *runs, size_t n,
-                                       struct error *err);
+MUST_USE enum status bench_count_runs(struct bench *bench, const struct id *runs, size_t n,
+                                      struct error *err);
 
 /* Events that the logger has not acknowledged, from the controller's /metrics; false when it cannot
  * be read. */

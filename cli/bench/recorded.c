@@ -8,9 +8,9 @@
 
 struct counting {
     struct client *client;
-    int64_t count;
+    int64_t count, steps;
     struct error error;
-    bool done;
+    bool with_steps, done;
 };
 
 static void counted(enum db_outcome outcome, struct db_result *const *results, size_t n,
@@ -20,7 +20,9 @@ static void counted(enum db_outcome outcome, struct db_result *const *results, s
 
     if (outcome == DB_COMMITTED)
         counting->count = db_i64(results[0], 0, 0);
-    else
+    if (outcome == DB_COMMITTED && counting->with_steps)
+        counting->steps = db_i64(results[0], 0, 1);
+    if (outcome != DB_COMMITTED)
         error_keep(&counting->error, err, counting->client->arena);
     counting->done = true;
     loop_stop(counting->client->loop);
@@ -50,7 +52,8 @@ static enum status wait_for(struct counting *counting, struct error *err)
 static enum status count(struct bench *bench, const struct db_sql *sql, const struct id *ids,
                          size_t n, struct error *err)
 {
-    struct counting counting = {.client = &bench->client};
+    struct counting counting = {.client = &bench->client,
+                                .with_steps = sql == &SQL_bench_count_runs};
     const struct db_options options = {.url = bench->settings->database,
                                        .application_name = "plankton bench"};
     struct db_conn *conn = db_connect(bench->client.loop, &options, on_state, &counting);
@@ -74,6 +77,7 @@ static enum status count(struct bench *bench, const struct db_sql *sql, const st
         db_query(conn, sql, params, sql->param_count, counted, &counting);
         st = wait_for(&counting, err);
         bench->result.finished += counting.count;
+        bench->result.finished_steps += counting.steps;
     }
     db_conn_free(conn);
     return st;
@@ -85,8 +89,8 @@ enum status bench_count_tasks(struct bench *bench, const struct id *ids, size_t 
     return count(bench, &SQL_bench_count_tasks, ids, n, err);
 }
 
-enum status bench_count_steps(struct bench *bench, const struct id *runs, size_t n,
-                              struct error *err)
+enum status bench_count_runs(struct bench *bench, const struct id *runs, size_t n,
+                             struct error *err)
 {
-    return count(bench, &SQL_bench_count_steps, runs, n, err);
+    return count(bench, &SQL_bench_count_runs, runs, n, err);
 }

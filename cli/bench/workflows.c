@@ -149,10 +149,11 @@ static enum status outcome(struct workflows *all, uint64_t us, struct error *err
     if (all->finished < all->n)
         return error_set(err, bench->expired ? STATUS_DEADLINE_EXCEEDED : STATUS_CANCELLED,
                          "%zu of %zu runs had finished", all->finished, all->n);
-    bench->result.n = all->n * all->steps;
+    bench->result.n = all->n;
+    bench->result.steps = all->n * all->steps;
     bench->result.e2e_s = (double)all->n * 1e6 / (double)MAX_OF(us, 1u);
     bench->result.steps_s = (double)(all->n * all->steps) * 1e6 / (double)MAX_OF(us, 1u);
-    return bench->settings->database ? bench_count_steps(bench, all->ids, all->n, err) : STATUS_OK;
+    return bench->settings->database ? bench_count_runs(bench, all->ids, all->n, err) : STATUS_OK;
 }
 
 static enum status run_all(struct workflows *all, size_t at_a_time, struct error *err)

@@ -64,7 +64,9 @@ static void set_step(struct follow *follow, struct step *step, const Plankton__V
     step->started_us = timestamp_us(task->started_at);
     step->finished_us = timestamp_us(task->finished_at);
     step->note = "";
-    if (task->failure)
+    /* while it runs the failure is that of an attempt before */
+    if (task->failure && task->state != PLANKTON__V1__TASK_STATE__TASK_STATE_RUNNING &&
+        task->state != PLANKTON__V1__TASK_STATE__TASK_STATE_READY)
         step->note = arena_strdup(follow->arena, failure_text(task->failure, follow->arena));
     else if (*task->waiting_for)
         step->note = arena_strdup(follow->arena, task->waiting_for);
@@ -215,6 +217,21 @@ static void on_redraw(void *userdata)
 
 /* ---- updates ---- */
 
+/* What had not begun when the run ended never will; no update says so for each. */
+static void skip_pending(struct follow *follow)
+{
+    for (size_t i = 0; i < follow->steps_len; i++) {
+        struct step *step = &follow->steps[i];
+
+        if (step->state != PLANKTON__V1__TASK_STATE__TASK_STATE_PENDING)
+            continue;
+        step->state = PLANKTON__V1__TASK_STATE__TASK_STATE_SKIPPED;
+        step->note = "";
+        if (!follow->live && !follow->json)
+            print_change(follow, step);
+    }
+}
+
 static void take_run(struct follow *follow, const Plankton__V1__Run *run)
 {
     bool changed = !follow->run || follow->run->state != run->state;
@@ -223,6 +240,8 @@ static void take_run(struct follow *follow, const Plankton__V1__Run *run)
     if (changed && !follow->live && !follow->json && !run_is_over(run->state))
         printf("run %s of %s version %d: %s\n", run->id, run->plan_name, run->plan_version,
                run_state_word(run->state, follow->arena));
+    if (run_is_over(run->state))
+        skip_pending(follow);
     fflush(stdout);
 }
 
@@ -264,6 +283,8 @@ static void take_snapshot(struct follow *follow, const Plankton__V1__RunSnapshot
     for (size_t i = 0; i < snapshot->n_tasks && !follow->live && !follow->json; i++)
         if (follow->steps[i].state != PLANKTON__V1__TASK_STATE__TASK_STATE_PENDING)
             print_change(follow, &follow->steps[i]);
+    if (follow->run && run_is_over(follow->run->state))
+        skip_pending(follow);
 }
 
 static bool on_update(const ProtobufCMessage *message, void *userdata)
