@@ -69,8 +69,11 @@ export function neighbour(layout: Layout, node: number, key: string): number {
   let distance = Infinity;
   for (const i of candidates) {
     const other = layout.nodes[i];
-    if (other && Math.abs(other.y - at.y) < distance) {
-      distance = Math.abs(other.y - at.y);
+    if (!other) continue;
+    // The next column before a farther one, then the nearest row.
+    const far = Math.abs((layout.layers[i] ?? 0) - (layout.layers[node] ?? 0)) * layout.height + Math.abs(other.y - at.y);
+    if (far < distance) {
+      distance = far;
       best = i;
     }
   }

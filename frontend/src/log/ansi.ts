@@ -59,8 +59,9 @@ function apply(pen: Pen, codes: string): void {
     else if (code >= 90 && code <= 97) pen.colour = code - 90;
     else if (code === 39) pen.colour = -1;
     else if (code === 38 || code === 48) {
-      // 256 colours (38;5;n): the first sixteen are the terminal's own. True colours stay plain.
-      if (code === 38 && list[i + 1] === 5) pen.colour = (list[i + 2] ?? 99) < 16 ? (list[i + 2] ?? 0) % 8 : -1;
+      // 256 colours (38;5;n): the first sixteen are the terminal's own. Others are left plain.
+      const own = list[i + 1] === 5 && (list[i + 2] ?? 99) < 16;
+      if (code === 38) pen.colour = own ? (list[i + 2] ?? 0) % 8 : -1;
       i += list[i + 1] === 5 ? 2 : 4;
     }
   }

@@ -22,11 +22,13 @@ export class Draft {
   source = $state("");
   mode = $state<Mode>("form");
   message = $state("");
-  problems = $state.raw<DraftProblem[]>([]);
+  private found = $state.raw<DraftProblem[]>([]);
   warnings = $state.raw<string[]>([]);
   checking = $state(false);
   saving = $state(false);
   error = $state.raw<ApiError>();
+  /** Until somebody tried to save, what is merely not filled in yet is no fault. */
+  tried = $state(false);
   /** Somebody else has saved a version since. */
   conflict = $state(false);
   private plan: Plan | undefined;
@@ -48,8 +50,17 @@ export class Draft {
     return this.mode === "form" ? this.formText !== this.saved : this.source !== (this.authored?.text ?? "") || this.formText !== this.saved;
   }
 
-  get etag(): string {
-    return this.plan?.etag ?? "";
+  /** What is wrong, as far as it is time to say so. */
+  get problems(): DraftProblem[] {
+    if (this.tried || this.mode === "source") return this.found;
+    return this.found.filter((problem) => !this.isBlank(problem.field));
+  }
+
+  private isBlank(field: string): boolean {
+    const step = this.form.steps[Number(/^steps\[(\d+)\]/.exec(field)?.[1] ?? NaN)];
+    if (field === "name") return this.form.name === "";
+    if (field.endsWith(".id")) return step?.id === "";
+    return /^steps\[\d+\](\.task)?$/.test(field) && step?.task === "";
   }
 
   open(plan: Plan): void {
@@ -115,6 +126,7 @@ export class Draft {
   }
 
   async save(): Promise<Plan | undefined> {
+    this.tried = true;
     if (this.mode === "form" && this.written.problems.length > 0) {
       this.show(this.written.problems, []);
       return undefined;
@@ -153,7 +165,7 @@ export class Draft {
 
   private show(local: Partial<DraftProblem>[], remote: Partial<DraftProblem>[]): void {
     const all = [...local, ...remote.filter((problem) => !local.some((own) => own.field === problem.field))];
-    this.problems = all.map((problem) => ({ field: "", description: "", hint: "", line: 0, column: 0, ...problem }));
+    this.found = all.map((problem) => ({ field: "", description: "", hint: "", line: 0, column: 0, ...problem }));
     this.error = undefined;
   }
 

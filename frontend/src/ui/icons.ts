@@ -21,6 +21,7 @@ export const icons = {
   workers: "M4 4h16v6H4zM4 14h16v6H4zM8 7h.01M8 17h.01",
   book: "M12 6c-2-1.5-5-2-8-2v14c3 0 6 .5 8 2 2-1.5 5-2 8-2V4c-3 0-6 .5-8 2zM12 6v14",
   plus: "M12 5v14M5 12h14",
+  minus: "M5 12h14",
   play: "M7 4.5v15l12-7.5z",
   close: "M6 6l12 12M18 6L6 18",
   rerun: "M4 12a8 8 0 1 0 2.4-5.7L4 8.5M4 3.5v5h5",

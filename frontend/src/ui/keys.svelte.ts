@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Single-key shortcuts. They are quiet while somebody types or a dialog is open, and can be switched off.
+import { untrack } from "svelte";
 
 export interface Shortcut {
   keys: string;
@@ -23,7 +24,7 @@ class Keys {
   /** Adds shortcuts; returns what removes them (for $effect). */
   add(name: string, shortcuts: Shortcut[]): () => void {
     const group = { name, shortcuts };
-    this.groups = [...this.groups, group];
+    untrack(() => (this.groups = [...this.groups, group]));
     return () => {
       this.groups = this.groups.filter((other) => other !== group);
     };
