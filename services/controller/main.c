@@ -40,7 +40,8 @@ static struct slice descriptors(void)
 
 /* ---- files ---- */
 
-static enum status read_key(struct arena *arena, const char *path, const char **ret, struct error *err)
+static enum status read_key(struct arena *arena, const char *path, const char **ret,
+                            struct error *err)
 {
     char text[256];
 
@@ -49,7 +50,8 @@ static enum status read_key(struct arena *arena, const char *path, const char **
         return STATUS_OK;
     FILE *file = fopen(path, "re");
     if (!file)
-        return error_set(err, status_from_errno(errno), "cannot read %s: %s", path, strerror(errno));
+        return error_set(err, status_from_errno(errno), "cannot read %s: %s", path,
+                         strerror(errno));
     bool ok = fgets(text, sizeof text, file) != NULL;
     fclose(file);
     if (!ok)
@@ -59,7 +61,8 @@ static enum status read_key(struct arena *arena, const char *path, const char **
     return STATUS_OK;
 }
 
-/* The instance's id lives in its state directory, which one process at a time may use: so its own shards can be taken back at once. */
+/* The instance's id lives in its state directory, which one process at a time may use: so its own
+ * shards can be taken back at once. */
 static enum status open_state(struct controller *self, struct error *err)
 {
     const char *dir = self->settings->state_dir;
@@ -70,15 +73,20 @@ static enum status open_state(struct controller *self, struct error *err)
         return error_set(err, status_from_errno(errno), "cannot make %s: %s", dir, strerror(errno));
     self->state_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (self->state_lock < 0)
-        return error_set(err, status_from_errno(errno), "cannot open %s: %s", path, strerror(errno));
+        return error_set(err, status_from_errno(errno), "cannot open %s: %s", path,
+                         strerror(errno));
     if (flock(self->state_lock, LOCK_EX | LOCK_NB) < 0)
         return error_set(err, STATUS_ALREADY_EXISTS, "another controller uses %s", dir);
-    if (read(self->state_lock, self->instance, ID_TEXT_BYTES - 1) == ID_TEXT_BYTES - 1 && id_parse(self->instance, &id))
+    if (read(self->state_lock, self->instance, ID_TEXT_BYTES - 1) == ID_TEXT_BYTES - 1 &&
+        id_parse(self->instance, &id))
         return STATUS_OK;
     id = id_make((uint64_t)clock_unix_us() / 1000, 0, random_u64());
     id_format(&id, self->instance);
-    if (ftruncate(self->state_lock, 0) < 0 || pwrite(self->state_lock, self->instance, ID_TEXT_BYTES - 1, 0) < 0 || fsync(self->state_lock) < 0)
-        return error_set(err, status_from_errno(errno), "cannot write %s: %s", path, strerror(errno));
+    if (ftruncate(self->state_lock, 0) < 0 ||
+        pwrite(self->state_lock, self->instance, ID_TEXT_BYTES - 1, 0) < 0 ||
+        fsync(self->state_lock) < 0)
+        return error_set(err, status_from_errno(errno), "cannot write %s: %s", path,
+                         strerror(errno));
     return STATUS_OK;
 }
 
@@ -116,7 +124,8 @@ static void on_cluster(const struct store_cluster *cluster, void *userdata)
 {
     struct controller *self = userdata;
 
-    log_info("cluster.found", LOG_U64("shards", cluster->shards), LOG_U64("timeline", cluster->timeline));
+    log_info("cluster.found", LOG_U64("shards", cluster->shards),
+             LOG_U64("timeline", cluster->timeline));
     api_cluster_known(self->api);
 }
 
@@ -145,7 +154,8 @@ static struct host *make_host(struct controller *self)
     struct store_options store = {.database = settings->database,
                                   .registry = self->registry,
                                   .instance = self->instance,
-                                  .address = settings->advertise ? settings->advertise : rpc_server_address(self->server),
+                                  .address = settings->advertise ? settings->advertise
+                                                                 : rpc_server_address(self->server),
                                   .pooler_transaction = settings->pooler_transaction,
                                   .read_connections = (size_t)settings->read_connections,
                                   .shard_lease_ms = settings->shard_lease_ms,
@@ -166,13 +176,15 @@ static struct host *make_host(struct controller *self)
     return host_new(service_loop(self->service), &config, &store, &callbacks, self);
 }
 
-static enum status controller_prepare(struct controller *self, struct api_options *api, struct error *err)
+static enum status controller_prepare(struct controller *self, struct api_options *api,
+                                      struct error *err)
 {
     const struct controller_settings *settings = self->settings;
     enum status st;
 
     if (!settings->database || !settings->cluster_key_file)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "--database and --cluster-key-file are needed");
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "--database and --cluster-key-file are needed");
     st = cluster_key_load(settings->cluster_key_file, &self->cluster_key, err);
     if (st == STATUS_OK)
         st = read_key(&self->arena, settings->admin_key_file, &api->admin_key, err);
@@ -233,7 +245,8 @@ static void host_stopped(void *userdata)
     service_duty_stopped(self->service, "controller");
 }
 
-/* Calls are over: what they wrote is committed by the store's stop, then the shards are given up. */
+/* Calls are over: what they wrote is committed by the store's stop, then the shards are given up.
+ */
 static void calls_drained(void *userdata)
 {
     struct controller *self = userdata;
@@ -250,20 +263,22 @@ static void controller_stop(struct service *service, void *state)
         return;
     }
     workers_drain(self->workers);
-    rpc_server_drain(self->server, (uint64_t)self->settings->service.drain_timeout_ms / 2, calls_drained, self);
+    rpc_server_drain(self->server, (uint64_t)self->settings->service.drain_timeout_ms / 2,
+                     calls_drained, self);
 }
 
 int main(int argc, char **argv)
 {
     static const struct service_duty duties[] = {{"controller", controller_start, controller_stop}};
-    const struct service_program program = {.conf = {.program = "controller",
-                                                     .summary = "owns shards, hands out tasks, records results",
-                                                     .options = controller_options,
-                                                     .option_count = controller_option_count},
-                                            .settings_bytes = sizeof(struct controller_settings),
-                                            .state_bytes = sizeof(struct controller),
-                                            .duties = duties,
-                                            .duty_count = ARRAY_LEN(duties)};
+    const struct service_program program = {
+        .conf = {.program = "controller",
+                 .summary = "owns shards, hands out tasks, records results",
+                 .options = controller_options,
+                 .option_count = controller_option_count},
+        .settings_bytes = sizeof(struct controller_settings),
+        .state_bytes = sizeof(struct controller),
+        .duties = duties,
+        .duty_count = ARRAY_LEN(duties)};
 
     return service_main(&program, argc, argv);
 }

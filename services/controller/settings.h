@@ -6,11 +6,13 @@
 
 struct controller_settings {
     struct service_settings service; /* first */
-    const char *listen, *advertise, *database, *logger, *cluster_key_file, *admin_key_file, *worker_key_file, *state_dir;
+    const char *listen, *advertise, *database, *logger, *cluster_key_file, *admin_key_file,
+        *worker_key_file, *state_dir;
     bool pooler_transaction;
     int64_t lease_ms, grace_ms, heartbeat_ms, cancel_ms, cancel_grace_ms;
     int64_t shard_lease_ms, shard_renew_ms, shard_margin_ms;
-    int64_t statement_timeout_ms, lock_timeout_ms, park_ms, sweep_ms, window_tasks, lost_max, tasks_max, read_connections;
+    int64_t statement_timeout_ms, lock_timeout_ms, park_ms, sweep_ms, window_tasks, lost_max,
+        tasks_max, read_connections;
 };
 
 extern const struct conf_option controller_options[];

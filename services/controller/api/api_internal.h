@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef API_INTERNAL_H
 #define API_INTERNAL_H
-/* What the files of api/ share: the service's state, conversions, paging, reads that fall back from memory to the database. */
+/* What the files of api/ share: the service's state, conversions, paging, reads that fall back from
+ * memory to the database. */
 #include "api/api.h"
 #include "base/map.h"
 #include "plankton/v1/keys.rpc.h"
@@ -31,13 +32,16 @@ static inline const struct api_principal *api_principal_of(const struct rpc_call
 }
 
 /* ---- convert.c: engine <-> messages; memory from the arena ---- */
-Plankton__V1__Json *convert_json(struct arena *arena, struct slice text); /* NULL when empty */
+Plankton__V1__Json *convert_json(struct arena *arena, struct slice text);   /* NULL when empty */
 Google__Protobuf__Timestamp *convert_time(struct arena *arena, int64_t us); /* NULL when 0 */
 char *convert_id(struct arena *arena, const struct id *id);                 /* "" when nil */
 Plankton__V1__Failure *convert_failure(struct arena *arena, const struct engine_failure *failure);
-Plankton__V1__CancelRequest *convert_cancel(struct arena *arena, const struct engine_cancel *cancel);
-Plankton__V1__Task *convert_task(struct api *api, struct arena *arena, const struct engine_task_view *view, bool bodies);
-Plankton__V1__Run *convert_run(struct api *api, struct arena *arena, const struct engine_run_view *view, bool bodies);
+Plankton__V1__CancelRequest *convert_cancel(struct arena *arena,
+                                            const struct engine_cancel *cancel);
+Plankton__V1__Task *convert_task(struct api *api, struct arena *arena,
+                                 const struct engine_task_view *view, bool bodies);
+Plankton__V1__Run *convert_run(struct api *api, struct arena *arena,
+                               const struct engine_run_view *view, bool bodies);
 /* A committed row as a view. */
 struct engine_task_view convert_task_row(const struct engine_task_row *row);
 struct engine_run_view convert_run_row(const struct engine_run_row *row);
@@ -45,22 +49,32 @@ struct engine_run_view convert_run_row(const struct engine_run_row *row);
 /* ---- requests ---- */
 /* SHA-256 of the packed message: set request_id to "" before. */
 void api_digest(const ProtobufCMessage *message, uint8_t out[32]);
-MUST_USE enum status api_check_text(const char *text, size_t bytes_max, const char *field, struct error *err);
+MUST_USE enum status api_check_text(const char *text, size_t bytes_max, const char *field,
+                                    struct error *err);
 /* An id of this cluster, else NOT_FOUND naming `what`. */
-MUST_USE enum status api_parse_id(struct api *api, const char *text, const char *what, struct id *ret, struct error *err);
-MUST_USE enum status api_page(struct api *api, int32_t page_size, uint32_t size_default, const char *page_token, const char *filter,
-                              uint32_t *ret_limit, void *cursor, size_t cursor_bytes, bool *ret_has_cursor, struct error *err);
-char *api_next_page(struct api *api, struct arena *arena, const char *filter, const void *cursor, size_t cursor_bytes);
+MUST_USE enum status api_parse_id(struct api *api, const char *text, const char *what,
+                                  struct id *ret, struct error *err);
+MUST_USE enum status api_page(struct api *api, int32_t page_size, uint32_t size_default,
+                              const char *page_token, const char *filter, uint32_t *ret_limit,
+                              void *cursor, size_t cursor_bytes, bool *ret_has_cursor,
+                              struct error *err);
+char *api_next_page(struct api *api, struct arena *arena, const char *filter, const void *cursor,
+                    size_t cursor_bytes);
 /* Fails the call with what the engine said. */
 void api_fail_reply(struct rpc_call *call, const struct engine_reply *reply);
-void api_fail(struct rpc_call *call, enum status status, const char *reason, const char *field, const char *fmt, ...) PRINTF_LIKE(5, 6);
+void api_fail(struct rpc_call *call, enum status status, const char *reason, const char *field,
+              const char *fmt, ...) PRINTF_LIKE(5, 6);
 
 /* ---- reads: from memory, or committed rows when it is not held there ---- */
 /* Exactly once; view NULL: NOT_FOUND or the error. The view lives until fn returns. */
-typedef void (*api_task_fn)(struct rpc_call *call, const struct engine_task_view *view, const struct error *err, void *userdata);
-typedef void (*api_run_fn)(struct rpc_call *call, const struct engine_run_view *view, const struct error *err, void *userdata);
-void api_read_task(struct api *api, struct rpc_call *call, const struct id *id, api_task_fn fn, void *userdata);
-void api_read_run(struct api *api, struct rpc_call *call, const struct id *id, api_run_fn fn, void *userdata);
+typedef void (*api_task_fn)(struct rpc_call *call, const struct engine_task_view *view,
+                            const struct error *err, void *userdata);
+typedef void (*api_run_fn)(struct rpc_call *call, const struct engine_run_view *view,
+                           const struct error *err, void *userdata);
+void api_read_task(struct api *api, struct rpc_call *call, const struct id *id, api_task_fn fn,
+                   void *userdata);
+void api_read_run(struct api *api, struct rpc_call *call, const struct id *id, api_run_fn fn,
+                  void *userdata);
 /* All steps in the plan's order. */
 struct api_run_tasks {
     const struct engine_run_view *run;
@@ -68,11 +82,15 @@ struct api_run_tasks {
     size_t tasks_len;
     const struct plan *plan; /* only when with_plan was asked for, or the run is not in memory */
 };
-typedef void (*api_run_tasks_fn)(struct rpc_call *call, const struct api_run_tasks *tasks, const struct error *err, void *userdata);
-void api_read_run_tasks(struct api *api, struct rpc_call *call, const struct id *id, bool with_plan, api_run_tasks_fn fn, void *userdata);
+typedef void (*api_run_tasks_fn)(struct rpc_call *call, const struct api_run_tasks *tasks,
+                                 const struct error *err, void *userdata);
+void api_read_run_tasks(struct api *api, struct rpc_call *call, const struct id *id, bool with_plan,
+                        api_run_tasks_fn fn, void *userdata);
 /* By id or name. */
-typedef void (*api_plan_fn)(struct rpc_call *call, const struct store_plan *plan, const struct error *err, void *userdata);
-void api_read_plan(struct api *api, struct rpc_call *call, const char *id_or_name, uint32_t version, api_plan_fn fn, void *userdata);
+typedef void (*api_plan_fn)(struct rpc_call *call, const struct store_plan *plan,
+                            const struct error *err, void *userdata);
+void api_read_plan(struct api *api, struct rpc_call *call, const char *id_or_name, uint32_t version,
+                   api_plan_fn fn, void *userdata);
 
 extern const struct plankton_v1_task_controller_ops api_task_ops;
 extern const struct plankton_v1_plan_api_ops api_plan_ops;

@@ -10,7 +10,7 @@
 struct auth_entry {
     struct map_node node;
     uint8_t digest[32];
-    uint64_t until_us; /* monotonic */
+    uint64_t until_us;  /* monotonic */
     int64_t expires_us; /* engine time, 0 = never */
     uint32_t role, namespace_id;
     struct id key_id;
@@ -50,7 +50,8 @@ static void admit(struct rpc_call *call, const struct api_principal *principal)
     const struct rpc_method *method = rpc_call_method(call);
 
     if (!(method->access & (1u << principal->role))) {
-        api_fail(call, STATUS_PERMISSION_DENIED, "ROLE_NOT_ALLOWED", NULL, "this key may not call %s", method->name);
+        api_fail(call, STATUS_PERMISSION_DENIED, "ROLE_NOT_ALLOWED", NULL,
+                 "this key may not call %s", method->name);
         return;
     }
     struct api_principal *own = arena_memdup(rpc_call_arena(call), principal, sizeof *principal);
@@ -76,7 +77,8 @@ static void admit_entry(struct api *api, struct rpc_call *call, const struct aut
 
 static struct auth_entry *cache_find(struct api *api, const uint8_t digest[32])
 {
-    for (struct map_node *node = map_first(&api->auth_cache, hash_bytes(digest, 32)); node; node = map_next(node)) {
+    for (struct map_node *node = map_first(&api->auth_cache, hash_bytes(digest, 32)); node;
+         node = map_next(node)) {
         struct auth_entry *entry = CONTAINER_OF(node, struct auth_entry, node);
         if (memcmp(entry->digest, digest, 32) == 0)
             return entry;
@@ -131,17 +133,20 @@ void auth_authorize(struct rpc_call *call, void *userdata)
         return;
     }
     if (!authorization || strncmp(authorization, "Bearer ", 7) != 0) {
-        api_fail(call, STATUS_UNAUTHENTICATED, "KEY_MISSING", NULL, "an API key is needed: authorization: Bearer KEY");
+        api_fail(call, STATUS_UNAUTHENTICATED, "KEY_MISSING", NULL,
+                 "an API key is needed: authorization: Bearer KEY");
         return;
     }
     const char *key = authorization + 7;
     if (service_credential_check(api->cluster_key, key)) {
-        struct api_principal principal = {.role = PLANKTON__V1__ROLE__ROLE_SERVICE, .namespace_name = "", .name = "service"};
+        struct api_principal principal = {
+            .role = PLANKTON__V1__ROLE__ROLE_SERVICE, .namespace_name = "", .name = "service"};
         admit(call, &principal);
         return;
     }
     if (!host_has_cluster(api->host) || api->bootstrapping) {
-        api_fail(call, STATUS_UNAVAILABLE, "STARTING", NULL, "the controller does not know its keys yet; try again");
+        api_fail(call, STATUS_UNAVAILABLE, "STARTING", NULL,
+                 "the controller does not know its keys yet; try again");
         return;
     }
     struct auth_wait *wait = arena_zalloc(rpc_call_arena(call), sizeof *wait);

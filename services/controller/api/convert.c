@@ -63,7 +63,8 @@ static char *own_text(struct arena *arena, const char *text)
     return text ? arena_strdup(arena, text) : "";
 }
 
-static void convert_task_body(struct api *api, struct arena *arena, const struct engine_task_row *row, Plankton__V1__Task *out)
+static void convert_task_body(struct api *api, struct arena *arena,
+                              const struct engine_task_row *row, Plankton__V1__Task *out)
 {
     const Plankton__V1__TaskSpec *spec = spec_message(api->registry, arena, row->spec.spec_text);
 
@@ -84,7 +85,8 @@ static void convert_task_body(struct api *api, struct arena *arena, const struct
     }
 }
 
-Plankton__V1__Task *convert_task(struct api *api, struct arena *arena, const struct engine_task_view *view, bool bodies)
+Plankton__V1__Task *convert_task(struct api *api, struct arena *arena,
+                                 const struct engine_task_view *view, bool bodies)
 {
     const struct engine_task_row *row = &view->row;
     Plankton__V1__Task *out = ARENA_NEW(arena, Plankton__V1__Task);
@@ -118,7 +120,8 @@ Plankton__V1__Task *convert_task(struct api *api, struct arena *arena, const str
     return out;
 }
 
-static Plankton__V1__StepCounts *convert_counts(struct arena *arena, const struct engine_counts *counts)
+static Plankton__V1__StepCounts *convert_counts(struct arena *arena,
+                                                const struct engine_counts *counts)
 {
     Plankton__V1__StepCounts *out = ARENA_NEW(arena, Plankton__V1__StepCounts);
 
@@ -137,10 +140,13 @@ static Plankton__V1__StepCounts *convert_counts(struct arena *arena, const struc
 }
 
 /* Labels are kept as a JSON object of strings: the same reader as for a task's. */
-static void convert_run_labels(struct api *api, struct arena *arena, struct slice labels, Plankton__V1__Run *out)
+static void convert_run_labels(struct api *api, struct arena *arena, struct slice labels,
+                               Plankton__V1__Run *out)
 {
-    const char *text = arena_printf(arena, "{\"labels\":%.*s}", (int)labels.len, labels.data ? labels.data : "");
-    const Plankton__V1__TaskSpec *spec = labels.len ? spec_message(api->registry, arena, slice_of(text)) : NULL;
+    const char *text =
+        arena_printf(arena, "{\"labels\":%.*s}", (int)labels.len, labels.data ? labels.data : "");
+    const Plankton__V1__TaskSpec *spec =
+        labels.len ? spec_message(api->registry, arena, slice_of(text)) : NULL;
 
     if (!spec)
         return;
@@ -154,7 +160,8 @@ static void convert_run_labels(struct api *api, struct arena *arena, struct slic
     }
 }
 
-Plankton__V1__Run *convert_run(struct api *api, struct arena *arena, const struct engine_run_view *view, bool bodies)
+Plankton__V1__Run *convert_run(struct api *api, struct arena *arena,
+                               const struct engine_run_view *view, bool bodies)
 {
     const struct engine_run_row *row = &view->row;
     Plankton__V1__Run *out = ARENA_NEW(arena, Plankton__V1__Run);

@@ -78,20 +78,24 @@ static void keys_create(struct rpc_call *call, const Plankton__V1__CreateKeyRequ
         rpc_call_fail(call, &error);
         return;
     }
-    if (request->role != PLANKTON__V1__ROLE__ROLE_ADMIN && request->role != PLANKTON__V1__ROLE__ROLE_WORKER) {
-        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "role", "role must be ROLE_ADMIN or ROLE_WORKER");
+    if (request->role != PLANKTON__V1__ROLE__ROLE_ADMIN &&
+        request->role != PLANKTON__V1__ROLE__ROLE_WORKER) {
+        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "role",
+                 "role must be ROLE_ADMIN or ROLE_WORKER");
         return;
     }
     if (request->lifetime)
         lifetime = request->lifetime->seconds * 1000000 + request->lifetime->nanos / 1000;
     if (request->lifetime && (lifetime <= 0 || request->lifetime->seconds > INT64_C(315360000))) {
-        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "lifetime", "lifetime must be above zero and at most ten years");
+        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "lifetime",
+                 "lifetime must be above zero and at most ten years");
         return;
     }
     if (request->single_use && !lifetime)
         lifetime = LOGIN_LIFETIME_US;
     if (request->single_use && lifetime > LOGIN_LIFETIME_US_MAX) {
-        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "lifetime", "a login token lives at most an hour");
+        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "lifetime",
+                 "a login token lives at most an hour");
         return;
     }
     struct store_key key = {.namespace_id = principal->namespace_id,
@@ -102,7 +106,8 @@ static void keys_create(struct rpc_call *call, const Plankton__V1__CreateKeyRequ
     key_insert(key_op_new(call), &key);
 }
 
-static void keys_listed(const struct store_key *keys, size_t n, const struct error *err, void *userdata)
+static void keys_listed(const struct store_key *keys, size_t n, const struct error *err,
+                        void *userdata)
 {
     struct key_op *op = userdata;
     struct arena *arena = rpc_call_arena(op->call);
@@ -116,7 +121,8 @@ static void keys_listed(const struct store_key *keys, size_t n, const struct err
         for (size_t i = 0; i < n; i++)
             reply.keys[i] = convert_key(arena, &keys[i]);
         if (n == op->limit)
-            reply.next_page_token = api_next_page(op->api, arena, op->filter, &keys[n - 1].id, ID_BYTES);
+            reply.next_page_token =
+                api_next_page(op->api, arena, op->filter, &keys[n - 1].id, ID_BYTES);
         plankton_v1_keys_list_keys_reply(op->call, &reply);
     }
     rpc_call_unref(op->call);
@@ -132,15 +138,16 @@ static void keys_list(struct rpc_call *call, const Plankton__V1__ListKeysRequest
     bool has;
     const char *filter = arena_printf(rpc_call_arena(call), "keys %u", principal->namespace_id);
 
-    if (api_page(api, request->page_size, API_PAGE_DEFAULT, request->page_token, filter, &limit, &before, sizeof before, &has, &error) !=
-        STATUS_OK) {
+    if (api_page(api, request->page_size, API_PAGE_DEFAULT, request->page_token, filter, &limit,
+                 &before, sizeof before, &has, &error) != STATUS_OK) {
         rpc_call_fail(call, &error);
         return;
     }
     struct key_op *op = key_op_new(call);
     op->filter = filter;
     op->limit = limit;
-    store_key_list(host_store(api->host), principal->namespace_id, has ? &before : NULL, limit, keys_listed, op);
+    store_key_list(host_store(api->host), principal->namespace_id, has ? &before : NULL, limit,
+                   keys_listed, op);
 }
 
 static void key_revoked(const struct store_key *key, const struct error *err, void *userdata)
@@ -167,7 +174,8 @@ static void keys_revoke(struct rpc_call *call, const Plankton__V1__RevokeKeyRequ
         rpc_call_fail(call, &error);
         return;
     }
-    store_key_revoke(host_store(api->host), api_principal_of(call)->namespace_id, &id, host_now_us(api->host), key_revoked, key_op_new(call));
+    store_key_revoke(host_store(api->host), api_principal_of(call)->namespace_id, &id,
+                     host_now_us(api->host), key_revoked, key_op_new(call));
 }
 
 static void session_redeemed(const struct store_key *found, const struct error *err, void *userdata)
@@ -178,18 +186,21 @@ static void session_redeemed(const struct store_key *found, const struct error *
         if (err)
             rpc_call_fail(op->call, err);
         else
-            api_fail(op->call, STATUS_UNAUTHENTICATED, "TOKEN_INVALID", "token", "the token is unknown, used, or too old");
+            api_fail(op->call, STATUS_UNAUTHENTICATED, "TOKEN_INVALID", "token",
+                     "the token is unknown, used, or too old");
         rpc_call_unref(op->call);
         return;
     }
-    struct store_key key = {.namespace_id = found->namespace_id,
-                            .name = arena_printf(rpc_call_arena(op->call), "session of %.40s", found->name),
-                            .role = found->role,
-                            .expires_us = host_now_us(op->api->host) + SESSION_LIFETIME_US};
+    struct store_key key = {
+        .namespace_id = found->namespace_id,
+        .name = arena_printf(rpc_call_arena(op->call), "session of %.40s", found->name),
+        .role = found->role,
+        .expires_us = host_now_us(op->api->host) + SESSION_LIFETIME_US};
     key_insert(op, &key);
 }
 
-static void keys_create_session(struct rpc_call *call, const Plankton__V1__CreateSessionRequest *request)
+static void keys_create_session(struct rpc_call *call,
+                                const Plankton__V1__CreateSessionRequest *request)
 {
     struct api *api = rpc_call_service(call);
     uint8_t digest[32];
@@ -199,7 +210,8 @@ static void keys_create_session(struct rpc_call *call, const Plankton__V1__Creat
         return;
     }
     api_key_digest(request->token, digest);
-    store_key_redeem(host_store(api->host), digest, host_now_us(api->host), session_redeemed, key_op_new(call));
+    store_key_redeem(host_store(api->host), digest, host_now_us(api->host), session_redeemed,
+                     key_op_new(call));
 }
 
 static void session_ended(const struct store_key *key, const struct error *err, void *userdata)
@@ -226,8 +238,8 @@ static void keys_end_session(struct rpc_call *call, const Plankton__V1__EndSessi
         plankton_v1_keys_end_session_reply(call, &reply);
         return;
     }
-    store_key_revoke(host_store(api->host), principal->namespace_id, &principal->key_id, host_now_us(api->host), session_ended,
-                     key_op_new(call));
+    store_key_revoke(host_store(api->host), principal->namespace_id, &principal->key_id,
+                     host_now_us(api->host), session_ended, key_op_new(call));
 }
 
 static void keys_who_am_i(struct rpc_call *call, const Plankton__V1__WhoAmIRequest *request)
@@ -270,7 +282,8 @@ static void keys_introspect(struct rpc_call *call, const Plankton__V1__Introspec
     uint8_t digest[32];
 
     api_key_digest(request->key, digest);
-    store_key_find(host_store(api->host), digest, host_now_us(api->host), introspected, key_op_new(call));
+    store_key_find(host_store(api->host), digest, host_now_us(api->host), introspected,
+                   key_op_new(call));
 }
 
 const struct plankton_v1_keys_ops api_keys_ops = {
@@ -296,7 +309,8 @@ static void bootstrap_done(const struct store_key *key, const struct error *err,
 
 static void bootstrap(struct api *api, const char *text, const char *name, enum store_role role)
 {
-    struct store_key key = {.namespace_id = 1, .name = name, .role = role, .created_us = host_now_us(api->host)};
+    struct store_key key = {
+        .namespace_id = 1, .name = name, .role = role, .created_us = host_now_us(api->host)};
 
     if (!text)
         return;

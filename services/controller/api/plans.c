@@ -77,27 +77,31 @@ static Plankton__V1__Plan *convert_plan(struct arena *arena, const struct store_
 
 /* ---- documents ---- */
 
-/* Both forms may come: the gateway sends the raw body beside the document. They must then mean the same. */
-static enum status compile_request(struct arena *arena, const Plankton__V1__Json *document, const char *source, struct plan_request *ret,
-                                   struct error *err)
+/* Both forms may come: the gateway sends the raw body beside the document. They must then mean the
+ * same. */
+static enum status compile_request(struct arena *arena, const Plankton__V1__Json *document,
+                                   const char *source, struct plan_request *ret, struct error *err)
 {
     struct slice json = slice_of(document ? document->text : "");
     struct slice text = slice_of(source);
     enum status st;
 
     if (!json.len && !text.len)
-        return error_field(err, STATUS_INVALID_ARGUMENT, "PLAN_INVALID", "document", "a plan is needed");
+        return error_field(err, STATUS_INVALID_ARGUMENT, "PLAN_INVALID", "document",
+                           "a plan is needed");
     st = plan_document_from_request(text.len ? text : json, arena, ret, err);
     if (st != STATUS_OK || !text.len || !json.len || slice_eq(text, json))
         return st;
     struct plan_request other;
     st = plan_document_from_request(json, arena, &other, err);
     if (st == STATUS_OK && !str_eq(other.plan->canonical, ret->plan->canonical))
-        return error_field(err, STATUS_INVALID_ARGUMENT, "PLAN_INVALID", "source", "document and source are different plans");
+        return error_field(err, STATUS_INVALID_ARGUMENT, "PLAN_INVALID", "source",
+                           "document and source are different plans");
     return st;
 }
 
-static enum status fill_plan(struct plan_op *op, const Plankton__V1__Json *document, const char *source, const char *message, struct error *err)
+static enum status fill_plan(struct plan_op *op, const Plankton__V1__Json *document,
+                             const char *source, const char *message, struct error *err)
 {
     struct arena *arena = rpc_call_arena(op->call);
     struct plan_request request;
@@ -116,7 +120,8 @@ static enum status fill_plan(struct plan_op *op, const Plankton__V1__Json *docum
     op->plan.message = message;
     op->plan.steps = request.plan->steps_len;
     op->plan.created_us = op->plan.updated_us = host_now_us(op->api->host);
-    SHA256((const unsigned char *)request.plan->canonical, strlen(request.plan->canonical), op->plan.digest);
+    SHA256((const unsigned char *)request.plan->canonical, strlen(request.plan->canonical),
+           op->plan.digest);
     return STATUS_OK;
 }
 
@@ -126,18 +131,21 @@ static bool offered(const struct engine_reply *workers, const char *type)
 {
     for (uint32_t w = 0; w < workers->workers_len; w++)
         for (uint32_t t = 0; t < workers->workers[w].types_len; t++)
-            if (workers->workers[w].state == ENGINE_WORKER_CONNECTED && str_eq(workers->workers[w].types[t], type))
+            if (workers->workers[w].state == ENGINE_WORKER_CONNECTED &&
+                str_eq(workers->workers[w].types[t], type))
                 return true;
     return false;
 }
 
-static size_t missing_types(struct arena *arena, const struct plan *plan, const struct engine_reply *workers, char ***ret)
+static size_t missing_types(struct arena *arena, const struct plan *plan,
+                            const struct engine_reply *workers, char ***ret)
 {
     char **warnings = ARENA_ARRAY(arena, char *, TYPES_KNOWN_MAX);
     const char *seen[TYPES_KNOWN_MAX];
     size_t n = 0, seen_len = 0;
 
-    for (uint32_t i = 0; i < plan->steps_len && n < TYPES_KNOWN_MAX && seen_len < TYPES_KNOWN_MAX; i++) {
+    for (uint32_t i = 0; i < plan->steps_len && n < TYPES_KNOWN_MAX && seen_len < TYPES_KNOWN_MAX;
+         i++) {
         const char *type = plan->steps[i].task_type;
         bool known = plan->steps[i].kind != PLAN_STEP_TASK;
         for (size_t s = 0; !known && s < seen_len; s++)
@@ -193,7 +201,8 @@ static void plans_create(struct rpc_call *call, const Plankton__V1__CreatePlanRe
     struct host *host = op->api->host;
     Plankton__V1__CreatePlanRequest body = *request;
     struct error error = {0};
-    enum status st = api_check_text(request->request_id, API_REQUEST_ID_BYTES_MAX, "requestId", &error);
+    enum status st =
+        api_check_text(request->request_id, API_REQUEST_ID_BYTES_MAX, "requestId", &error);
 
     if (st == STATUS_OK)
         st = fill_plan(op, request->document, request->source, request->message, &error);
@@ -206,10 +215,12 @@ static void plans_create(struct rpc_call *call, const Plankton__V1__CreatePlanRe
     op->plan.id = host_new_id(host, host_home_shard(host, op->plan.namespace_id));
     body.request_id = (char *)protobuf_c_empty_string;
     api_digest(&body.base, op->key_digest);
-    store_plan_insert(host_store(host), &op->plan, request->request_id, op->key_digest, plan_saved, op);
+    store_plan_insert(host_store(host), &op->plan, request->request_id, op->key_digest, plan_saved,
+                      op);
 }
 
-static void update_found(struct rpc_call *call, const struct store_plan *plan, const struct error *err, void *userdata)
+static void update_found(struct rpc_call *call, const struct store_plan *plan,
+                         const struct error *err, void *userdata)
 {
     struct plan_op *op = userdata;
 
@@ -219,13 +230,15 @@ static void update_found(struct rpc_call *call, const struct store_plan *plan, c
         return;
     }
     if (op->filter && !str_eq(etag_of(rpc_call_arena(call), plan), op->filter)) {
-        api_fail(call, STATUS_ABORTED, "ETAG_MISMATCH", "etag", "the plan is at version %u now", plan->version);
+        api_fail(call, STATUS_ABORTED, "ETAG_MISMATCH", "etag", "the plan is at version %u now",
+                 plan->version);
         plan_op_end(op);
         return;
     }
     op->plan.id = plan->id;
     op->plan.created_us = plan->created_us;
-    store_plan_add_version(host_store(op->api->host), &op->plan, op->filter ? plan->version : 0, plan_saved, op);
+    store_plan_add_version(host_store(op->api->host), &op->plan, op->filter ? plan->version : 0,
+                           plan_saved, op);
 }
 
 static void plans_update(struct rpc_call *call, const Plankton__V1__UpdatePlanRequest *request)
@@ -262,7 +275,8 @@ static void reply_problems(struct plan_op *op, const struct error *error)
 {
     struct arena *arena = rpc_call_arena(op->call);
     Plankton__V1__ValidatePlanResponse out = PLANKTON__V1__VALIDATE_PLAN_RESPONSE__INIT;
-    struct error_violation alone = {.field = error->field, .description = error->message, .hint = NULL};
+    struct error_violation alone = {
+        .field = error->field, .description = error->message, .hint = NULL};
     const struct error_violation *first = error->violations ? error->violations : &alone;
     size_t n = 0;
 
@@ -290,7 +304,8 @@ static void plans_validate(struct rpc_call *call, const Plankton__V1__ValidatePl
     struct plan_request compiled;
     struct error error = {0};
 
-    if (compile_request(rpc_call_arena(call), request->document, request->source, &compiled, &error) != STATUS_OK) {
+    if (compile_request(rpc_call_arena(call), request->document, request->source, &compiled,
+                        &error) != STATUS_OK) {
         reply_problems(op, &error);
         return;
     }
@@ -324,7 +339,8 @@ static void attach_runs(struct plan_op *op, const struct engine_run_row *rows, s
     }
 }
 
-static void listed_with_runs(const struct engine_run_row *rows, size_t n, const struct error *err, void *userdata)
+static void listed_with_runs(const struct engine_run_row *rows, size_t n, const struct error *err,
+                             void *userdata)
 {
     struct plan_op *op = userdata;
     Plankton__V1__ListPlansResponse reply = PLANKTON__V1__LIST_PLANS_RESPONSE__INIT;
@@ -343,7 +359,8 @@ static void listed_with_runs(const struct engine_run_row *rows, size_t n, const 
     reply.plans = op->out;
     reply.n_plans = op->n;
     if (op->n == op->limit)
-        reply.next_page_token = api_next_page(op->api, rpc_call_arena(op->call), op->filter, &op->before, ID_BYTES);
+        reply.next_page_token =
+            api_next_page(op->api, rpc_call_arena(op->call), op->filter, &op->before, ID_BYTES);
     plankton_v1_plan_api_list_plans_reply(op->call, &reply);
     plan_op_end(op);
 }
@@ -353,7 +370,8 @@ static void read_runs(struct plan_op *op, const struct id *ids)
     store_recent_runs(host_store(op->api->host), ids, op->n, RECENT_RUNS, listed_with_runs, op);
 }
 
-static void plan_got(struct rpc_call *call, const struct store_plan *plan, const struct error *err, void *userdata)
+static void plan_got(struct rpc_call *call, const struct store_plan *plan, const struct error *err,
+                     void *userdata)
 {
     struct plan_op *op = userdata;
 
@@ -372,14 +390,16 @@ static void plan_got(struct rpc_call *call, const struct store_plan *plan, const
 static void plans_get(struct rpc_call *call, const Plankton__V1__GetPlanRequest *request)
 {
     if (request->version < 0) {
-        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "version", "version must not be negative");
+        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "version",
+                 "version must not be negative");
         return;
     }
     struct plan_op *op = plan_op_new(call);
     api_read_plan(op->api, call, request->id, (uint32_t)request->version, plan_got, op);
 }
 
-static void plans_listed(const struct store_plan *plans, size_t n, const struct error *err, void *userdata)
+static void plans_listed(const struct store_plan *plans, size_t n, const struct error *err,
+                         void *userdata)
 {
     struct plan_op *op = userdata;
     struct arena *arena = rpc_call_arena(op->call);
@@ -403,15 +423,19 @@ static void plans_list(struct rpc_call *call, const Plankton__V1__ListPlansReque
 {
     struct api *api = rpc_call_service(call);
     uint32_t namespace_id = api_principal_of(call)->namespace_id, limit;
-    const char *filter = arena_printf(rpc_call_arena(call), "plans %u %d %s", namespace_id, request->archived, request->q);
-    struct store_plan_filter query = {.namespace_id = namespace_id, .q = *request->q ? request->q : NULL, .archived = request->archived};
+    const char *filter = arena_printf(rpc_call_arena(call), "plans %u %d %s", namespace_id,
+                                      request->archived, request->q);
+    struct store_plan_filter query = {.namespace_id = namespace_id,
+                                      .q = *request->q ? request->q : NULL,
+                                      .archived = request->archived};
     struct error error = {0};
     struct id before = {{0}};
     bool has;
     enum status st = api_check_text(request->q, PLAN_QUERY_BYTES_MAX, "q", &error);
 
     if (st == STATUS_OK)
-        st = api_page(api, request->page_size, API_PAGE_DEFAULT, request->page_token, filter, &limit, &before, sizeof before, &has, &error);
+        st = api_page(api, request->page_size, API_PAGE_DEFAULT, request->page_token, filter,
+                      &limit, &before, sizeof before, &has, &error);
     if (st != STATUS_OK) {
         rpc_call_fail(call, &error);
         return;
@@ -424,7 +448,8 @@ static void plans_list(struct rpc_call *call, const Plankton__V1__ListPlansReque
     store_plan_list(host_store(api->host), &query, plans_listed, op);
 }
 
-static void versions_listed(const struct store_plan *plans, size_t n, const struct error *err, void *userdata)
+static void versions_listed(const struct store_plan *plans, size_t n, const struct error *err,
+                            void *userdata)
 {
     struct plan_op *op = userdata;
     struct arena *arena = rpc_call_arena(op->call);
@@ -440,12 +465,14 @@ static void versions_listed(const struct store_plan *plans, size_t n, const stru
     for (size_t i = 0; i < n; i++)
         reply.versions[i] = convert_plan(arena, &plans[i]);
     if (n == op->limit)
-        reply.next_page_token = api_next_page(op->api, arena, op->filter, &plans[n - 1].version, sizeof plans[n - 1].version);
+        reply.next_page_token = api_next_page(op->api, arena, op->filter, &plans[n - 1].version,
+                                              sizeof plans[n - 1].version);
     plankton_v1_plan_api_list_plan_versions_reply(op->call, &reply);
     plan_op_end(op);
 }
 
-static void versions_of(struct rpc_call *call, const struct store_plan *plan, const struct error *err, void *userdata)
+static void versions_of(struct rpc_call *call, const struct store_plan *plan,
+                        const struct error *err, void *userdata)
 {
     struct plan_op *op = userdata;
 
@@ -454,18 +481,21 @@ static void versions_of(struct rpc_call *call, const struct store_plan *plan, co
         plan_op_end(op);
         return;
     }
-    store_plan_versions(host_store(op->api->host), plan->namespace_id, &plan->id, op->expected, op->limit, versions_listed, op);
+    store_plan_versions(host_store(op->api->host), plan->namespace_id, &plan->id, op->expected,
+                        op->limit, versions_listed, op);
 }
 
-static void plans_list_versions(struct rpc_call *call, const Plankton__V1__ListPlanVersionsRequest *request)
+static void plans_list_versions(struct rpc_call *call,
+                                const Plankton__V1__ListPlanVersionsRequest *request)
 {
     struct plan_op *op = plan_op_new(call);
     struct error error = {0};
     bool has;
 
-    op->filter = arena_printf(rpc_call_arena(call), "versions %u %s", api_principal_of(call)->namespace_id, request->id);
-    if (api_page(op->api, request->page_size, API_PAGE_DEFAULT, request->page_token, op->filter, &op->limit, &op->expected,
-                 sizeof op->expected, &has, &error) != STATUS_OK) {
+    op->filter = arena_printf(rpc_call_arena(call), "versions %u %s",
+                              api_principal_of(call)->namespace_id, request->id);
+    if (api_page(op->api, request->page_size, API_PAGE_DEFAULT, request->page_token, op->filter,
+                 &op->limit, &op->expected, sizeof op->expected, &has, &error) != STATUS_OK) {
         rpc_call_fail(call, &error);
         plan_op_end(op);
         return;
@@ -488,7 +518,8 @@ static void plan_archived(const struct store_plan *plan, const struct error *err
     plan_op_end(op);
 }
 
-static void archive_found(struct rpc_call *call, const struct store_plan *plan, const struct error *err, void *userdata)
+static void archive_found(struct rpc_call *call, const struct store_plan *plan,
+                          const struct error *err, void *userdata)
 {
     struct plan_op *op = userdata;
 
@@ -497,7 +528,8 @@ static void archive_found(struct rpc_call *call, const struct store_plan *plan, 
         plan_op_end(op);
         return;
     }
-    store_plan_archive(host_store(op->api->host), plan->namespace_id, &plan->id, host_now_us(op->api->host), plan_archived, op);
+    store_plan_archive(host_store(op->api->host), plan->namespace_id, &plan->id,
+                       host_now_us(op->api->host), plan_archived, op);
 }
 
 static void plans_archive(struct rpc_call *call, const Plankton__V1__ArchivePlanRequest *request)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads: the engine first, committed rows when it does not hold the thing. Foreign namespaces do not exist. */
+/* Reads: the engine first, committed rows when it does not hold the thing. Foreign namespaces do
+ * not exist. */
 #include "api_internal.h"
 
 #include <stdlib.h>
@@ -23,7 +24,8 @@ struct read_op {
     size_t tasks_len;
 };
 
-static struct read_op *read_op_new(struct api *api, struct rpc_call *call, const struct id *id, void *userdata)
+static struct read_op *read_op_new(struct api *api, struct rpc_call *call, const struct id *id,
+                                   void *userdata)
 {
     struct read_op *op = arena_zalloc(rpc_call_arena(call), sizeof *op);
 
@@ -41,12 +43,14 @@ static bool foreign(const struct rpc_call *call, uint32_t namespace_id)
 
 static void reply_error(const struct engine_reply *reply, struct error *ret)
 {
-    error_field(ret, reply->status, reply->reason, NULL, "%s", reply->message ? reply->message : "refused");
+    error_field(ret, reply->status, reply->reason, NULL, "%s",
+                reply->message ? reply->message : "refused");
 }
 
 /* ---- one task ---- */
 
-static void task_finish(struct read_op *op, const struct engine_task_view *view, const struct error *err)
+static void task_finish(struct read_op *op, const struct engine_task_view *view,
+                        const struct error *err)
 {
     struct error none = {0};
 
@@ -59,7 +63,8 @@ static void task_finish(struct read_op *op, const struct engine_task_view *view,
     rpc_call_unref(op->call);
 }
 
-static void task_row_read(const struct engine_task_row *row, const struct error *err, void *userdata)
+static void task_row_read(const struct engine_task_row *row, const struct error *err,
+                          void *userdata)
 {
     struct engine_task_view view;
 
@@ -79,10 +84,12 @@ static void task_replied(const struct engine_reply *reply, void *userdata)
     }
     if (reply->status != STATUS_OK)
         reply_error(reply, &error);
-    task_finish(op, reply->status == STATUS_OK ? reply->task : NULL, reply->status == STATUS_OK ? NULL : &error);
+    task_finish(op, reply->status == STATUS_OK ? reply->task : NULL,
+                reply->status == STATUS_OK ? NULL : &error);
 }
 
-void api_read_task(struct api *api, struct rpc_call *call, const struct id *id, api_task_fn fn, void *userdata)
+void api_read_task(struct api *api, struct rpc_call *call, const struct id *id, api_task_fn fn,
+                   void *userdata)
 {
     struct read_op *op = read_op_new(api, call, id, userdata);
     struct engine_command command = {.kind = ENGINE_READ_TASK, .by_id = {.id = *id}};
@@ -93,7 +100,8 @@ void api_read_task(struct api *api, struct rpc_call *call, const struct id *id, 
 
 /* ---- one run ---- */
 
-static void run_finish(struct read_op *op, const struct engine_run_view *view, const struct error *err)
+static void run_finish(struct read_op *op, const struct engine_run_view *view,
+                       const struct error *err)
 {
     struct error none = {0};
 
@@ -126,10 +134,12 @@ static void run_replied(const struct engine_reply *reply, void *userdata)
     }
     if (reply->status != STATUS_OK)
         reply_error(reply, &error);
-    run_finish(op, reply->status == STATUS_OK ? reply->run : NULL, reply->status == STATUS_OK ? NULL : &error);
+    run_finish(op, reply->status == STATUS_OK ? reply->run : NULL,
+               reply->status == STATUS_OK ? NULL : &error);
 }
 
-void api_read_run(struct api *api, struct rpc_call *call, const struct id *id, api_run_fn fn, void *userdata)
+void api_read_run(struct api *api, struct rpc_call *call, const struct id *id, api_run_fn fn,
+                  void *userdata)
 {
     struct read_op *op = read_op_new(api, call, id, userdata);
     struct engine_command command = {.kind = ENGINE_READ_RUN, .by_id = {.id = *id}};
@@ -153,20 +163,22 @@ static void plan_read(const struct store_plan *plan, const struct error *err, vo
     rpc_call_unref(op->call);
 }
 
-void api_read_plan(struct api *api, struct rpc_call *call, const char *id_or_name, uint32_t version, api_plan_fn fn, void *userdata)
+void api_read_plan(struct api *api, struct rpc_call *call, const char *id_or_name, uint32_t version,
+                   api_plan_fn fn, void *userdata)
 {
     struct id id = {{0}};
     bool by_id = id_parse(id_or_name, &id);
     struct read_op *op = read_op_new(api, call, &id, userdata);
 
     op->fn.plan = fn;
-    store_plan_read(host_store(api->host), api_principal_of(call)->namespace_id, by_id ? &id : NULL, by_id ? NULL : id_or_name, version, plan_read,
-                    op);
+    store_plan_read(host_store(api->host), api_principal_of(call)->namespace_id, by_id ? &id : NULL,
+                    by_id ? NULL : id_or_name, version, plan_read, op);
 }
 
 /* ---- the steps of a run ---- */
 
-static void run_tasks_finish(struct read_op *op, const struct api_run_tasks *tasks, const struct error *err)
+static void run_tasks_finish(struct read_op *op, const struct api_run_tasks *tasks,
+                             const struct error *err)
 {
     op->fn.run_tasks(op->call, err ? NULL : tasks, err, op->userdata);
     rpc_call_unref(op->call);
@@ -174,15 +186,18 @@ static void run_tasks_finish(struct read_op *op, const struct api_run_tasks *tas
 
 static int by_step(const void *a, const void *b)
 {
-    return strcmp(((const struct engine_task_view *)a)->row.step, ((const struct engine_task_view *)b)->row.step);
+    return strcmp(((const struct engine_task_view *)a)->row.step,
+                  ((const struct engine_task_view *)b)->row.step);
 }
 
 /* A step that has no row in a run that is over was never begun. */
 static struct engine_task_view missing_step(const struct read_op *op, const struct plan_step *step)
 {
-    struct engine_task_view view = {.is_step_only = true, .waiting_for = "", .progress_message = ""};
+    struct engine_task_view view = {
+        .is_step_only = true, .waiting_for = "", .progress_message = ""};
 
-    view.state = engine_run_state_is_terminal(op->run.row.change.state) ? ENGINE_TASK_SKIPPED : ENGINE_TASK_PENDING;
+    view.state = engine_run_state_is_terminal(op->run.row.change.state) ? ENGINE_TASK_SKIPPED
+                                                                        : ENGINE_TASK_PENDING;
     view.row.step = step->id;
     view.row.run = op->id;
     view.row.id = id_derive(&op->id, step->id, 0);
@@ -203,14 +218,17 @@ static void assemble(struct read_op *op, const struct plan *plan)
     for (uint32_t i = 0; i < plan->steps_len; i++) {
         struct engine_task_view key = {.row.step = plan->steps[i].id};
         struct engine_task_view *found =
-            op->tasks_len ? bsearch(&key, op->tasks, op->tasks_len, sizeof *op->tasks, by_step) : NULL;
+            op->tasks_len ? bsearch(&key, op->tasks, op->tasks_len, sizeof *op->tasks, by_step)
+                          : NULL;
         ordered[i] = found ? *found : missing_step(op, &plan->steps[i]);
     }
-    struct api_run_tasks tasks = {.run = &op->run, .tasks = ordered, .tasks_len = plan->steps_len, .plan = plan};
+    struct api_run_tasks tasks = {
+        .run = &op->run, .tasks = ordered, .tasks_len = plan->steps_len, .plan = plan};
     run_tasks_finish(op, &tasks, NULL);
 }
 
-static void run_plan_read(struct rpc_call *call, const struct store_plan *stored, const struct error *err, void *userdata)
+static void run_plan_read(struct rpc_call *call, const struct store_plan *stored,
+                          const struct error *err, void *userdata)
 {
     struct read_op *op = userdata;
     struct engine_plan plan;
@@ -220,7 +238,8 @@ static void run_plan_read(struct rpc_call *call, const struct store_plan *stored
         run_tasks_finish(op, NULL, err);
         return;
     }
-    if (host_plan(op->api->host, &stored->id, stored->version, stored->document, &plan, &error) != STATUS_OK) {
+    if (host_plan(op->api->host, &stored->id, stored->version, stored->document, &plan, &error) !=
+        STATUS_OK) {
         run_tasks_finish(op, NULL, &error);
         return;
     }
@@ -244,16 +263,18 @@ static struct slice own_slice(struct arena *arena, struct slice text)
 
 static struct engine_failure own_failure(struct arena *arena, const struct engine_failure *failure)
 {
-    return (struct engine_failure){.code = arena_strdup(arena, failure->code ? failure->code : ""),
-                                   .message = arena_strdup(arena, failure->message ? failure->message : ""),
-                                   .details = own_slice(arena, failure->details),
-                                   .non_retryable = failure->non_retryable,
-                                   .step = arena_strdup(arena, failure->step ? failure->step : "")};
+    return (struct engine_failure){
+        .code = arena_strdup(arena, failure->code ? failure->code : ""),
+        .message = arena_strdup(arena, failure->message ? failure->message : ""),
+        .details = own_slice(arena, failure->details),
+        .non_retryable = failure->non_retryable,
+        .step = arena_strdup(arena, failure->step ? failure->step : "")};
 }
 
 static struct engine_cancel own_cancel(struct arena *arena, const struct engine_cancel *cancel)
 {
-    return (struct engine_cancel){cancel->at_us, arena_strdup(arena, cancel->actor ? cancel->actor : ""),
+    return (struct engine_cancel){cancel->at_us,
+                                  arena_strdup(arena, cancel->actor ? cancel->actor : ""),
                                   arena_strdup(arena, cancel->reason ? cancel->reason : "")};
 }
 
@@ -271,11 +292,13 @@ static struct engine_task_view own_task(struct arena *arena, const struct engine
     view.row.change.cancel = own_cancel(arena, &from->row.change.cancel);
     view.row.change.result = own_slice(arena, from->row.change.result);
     view.waiting_for = arena_strdup(arena, from->waiting_for ? from->waiting_for : "");
-    view.progress_message = arena_strdup(arena, from->progress_message ? from->progress_message : "");
+    view.progress_message =
+        arena_strdup(arena, from->progress_message ? from->progress_message : "");
     return view;
 }
 
-static void own_run(struct arena *arena, const struct engine_run_view *from, struct engine_run_view *ret)
+static void own_run(struct arena *arena, const struct engine_run_view *from,
+                    struct engine_run_view *ret)
 {
     *ret = *from;
     ret->row.plan_name = arena_strdup(arena, from->row.plan_name);
@@ -287,7 +310,8 @@ static void own_run(struct arena *arena, const struct engine_run_view *from, str
     ret->waiting_for = arena_strdup(arena, from->waiting_for ? from->waiting_for : "");
 }
 
-static void run_rows_read(const struct engine_task_row *rows, size_t n, const struct error *err, void *userdata)
+static void run_rows_read(const struct engine_task_row *rows, size_t n, const struct error *err,
+                          void *userdata)
 {
     struct read_op *op = userdata;
     struct arena *arena = rpc_call_arena(op->call);
@@ -305,7 +329,8 @@ static void run_rows_read(const struct engine_task_row *rows, size_t n, const st
     read_run_plan(op);
 }
 
-static void run_for_tasks_read(const struct engine_run_row *row, const struct error *err, void *userdata)
+static void run_for_tasks_read(const struct engine_run_row *row, const struct error *err,
+                               void *userdata)
 {
     struct read_op *op = userdata;
     struct error none = {0};
@@ -344,7 +369,8 @@ static void run_tasks_replied(const struct engine_reply *reply, void *userdata)
         return;
     }
     if (!op->with_plan) {
-        struct api_run_tasks tasks = {.run = reply->run, .tasks = reply->tasks, .tasks_len = reply->tasks_len};
+        struct api_run_tasks tasks = {
+            .run = reply->run, .tasks = reply->tasks, .tasks_len = reply->tasks_len};
         run_tasks_finish(op, &tasks, NULL);
         return;
     }
@@ -356,7 +382,8 @@ static void run_tasks_replied(const struct engine_reply *reply, void *userdata)
     read_run_plan(op);
 }
 
-void api_read_run_tasks(struct api *api, struct rpc_call *call, const struct id *id, bool with_plan, api_run_tasks_fn fn, void *userdata)
+void api_read_run_tasks(struct api *api, struct rpc_call *call, const struct id *id, bool with_plan,
+                        api_run_tasks_fn fn, void *userdata)
 {
     struct read_op *op = read_op_new(api, call, id, userdata);
     struct engine_command command = {.kind = ENGINE_READ_RUN_TASKS, .by_id = {.id = *id}};

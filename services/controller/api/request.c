@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all handlers check and say in the same way: ids, texts, pages, refusals; and the service's own setup. */
+/* What all handlers check and say in the same way: ids, texts, pages, refusals; and the service's
+ * own setup. */
 #include "api_internal.h"
 
 #include <openssl/evp.h>
@@ -38,29 +39,35 @@ enum status api_check_text(const char *text, size_t bytes_max, const char *field
     size_t len = strlen(text);
 
     if (len > bytes_max)
-        return error_field(err, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", field, "%s is %zu bytes, at most %zu are allowed", field, len,
-                           bytes_max);
+        return error_field(err, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", field,
+                           "%s is %zu bytes, at most %zu are allowed", field, len, bytes_max);
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)text[i] < ' ')
-            return error_field(err, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", field, "%s must not have control characters", field);
+            return error_field(err, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", field,
+                               "%s must not have control characters", field);
     return STATUS_OK;
 }
 
-enum status api_parse_id(struct api *api, const char *text, const char *what, struct id *ret, struct error *err)
+enum status api_parse_id(struct api *api, const char *text, const char *what, struct id *ret,
+                         struct error *err)
 {
-    if (!id_parse(text, ret) || (host_has_cluster(api->host) && !host_has_shard(api->host, id_shard(ret))))
-        return error_field(err, STATUS_NOT_FOUND, "NOT_FOUND", "id", "there is no %s with this id", what);
+    if (!id_parse(text, ret) ||
+        (host_has_cluster(api->host) && !host_has_shard(api->host, id_shard(ret))))
+        return error_field(err, STATUS_NOT_FOUND, "NOT_FOUND", "id", "there is no %s with this id",
+                           what);
     return STATUS_OK;
 }
 
-enum status api_page(struct api *api, int32_t page_size, uint32_t size_default, const char *page_token, const char *filter, uint32_t *ret_limit,
-                     void *cursor, size_t cursor_bytes, bool *ret_has_cursor, struct error *err)
+enum status api_page(struct api *api, int32_t page_size, uint32_t size_default,
+                     const char *page_token, const char *filter, uint32_t *ret_limit, void *cursor,
+                     size_t cursor_bytes, bool *ret_has_cursor, struct error *err)
 {
     size_t len = 0;
     enum status st;
 
     if (page_size < 0 || page_size > API_PAGE_MAX)
-        return error_field(err, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "pageSize", "pageSize must be between 1 and %d", API_PAGE_MAX);
+        return error_field(err, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "pageSize",
+                           "pageSize must be between 1 and %d", API_PAGE_MAX);
     *ret_limit = page_size ? (uint32_t)page_size : size_default;
     *ret_has_cursor = *page_token != 0;
     if (!*page_token)
@@ -69,15 +76,18 @@ enum status api_page(struct api *api, int32_t page_size, uint32_t size_default, 
     if (st == STATUS_OK && len != cursor_bytes)
         st = error_set(err, STATUS_INVALID_ARGUMENT, "the page token is not of this list");
     if (st != STATUS_OK)
-        return error_field(err, STATUS_INVALID_ARGUMENT, "PAGE_TOKEN_INVALID", "pageToken", "the page token is not valid for this list and filter");
+        return error_field(err, STATUS_INVALID_ARGUMENT, "PAGE_TOKEN_INVALID", "pageToken",
+                           "the page token is not valid for this list and filter");
     return STATUS_OK;
 }
 
-char *api_next_page(struct api *api, struct arena *arena, const char *filter, const void *cursor, size_t cursor_bytes)
+char *api_next_page(struct api *api, struct arena *arena, const char *filter, const void *cursor,
+                    size_t cursor_bytes)
 {
     char *token = arena_zalloc(arena, PAGE_TOKEN_BYTES);
 
-    if (page_token_make(api->cluster_key, filter, (struct slice){cursor, cursor_bytes}, token, PAGE_TOKEN_BYTES) != STATUS_OK)
+    if (page_token_make(api->cluster_key, filter, (struct slice){cursor, cursor_bytes}, token,
+                        PAGE_TOKEN_BYTES) != STATUS_OK)
         token[0] = 0;
     return token;
 }
@@ -86,11 +96,13 @@ void api_fail_reply(struct rpc_call *call, const struct engine_reply *reply)
 {
     struct error error = {0};
 
-    error_field(&error, reply->status, reply->reason, NULL, "%s", reply->message ? reply->message : "refused");
+    error_field(&error, reply->status, reply->reason, NULL, "%s",
+                reply->message ? reply->message : "refused");
     rpc_call_fail(call, &error);
 }
 
-void api_fail(struct rpc_call *call, enum status status, const char *reason, const char *field, const char *fmt, ...)
+void api_fail(struct rpc_call *call, enum status status, const char *reason, const char *field,
+              const char *fmt, ...)
 {
     struct error error = {0};
     char message[sizeof error.message];

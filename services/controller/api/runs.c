@@ -39,12 +39,14 @@ static bool parse_run_id(struct rpc_call *call, const char *text, struct id *ret
     return false;
 }
 
-static void send_run(struct rpc_call *call, const struct engine_run_view *view, const struct error *err, void *userdata)
+static void send_run(struct rpc_call *call, const struct engine_run_view *view,
+                     const struct error *err, void *userdata)
 {
     if (err)
         rpc_call_fail(call, err);
     else
-        rpc_call_reply(call, &convert_run(rpc_call_service(call), rpc_call_arena(call), view, true)->base);
+        rpc_call_reply(
+            call, &convert_run(rpc_call_service(call), rpc_call_arena(call), view, true)->base);
 }
 
 /* ---- start and rerun ---- */
@@ -88,24 +90,26 @@ static void start(struct run_op *op, const struct store_plan *stored)
         run_op_end(op);
         return;
     }
-    struct engine_command command = {.kind = ENGINE_START_RUN,
-                                     .start_run = {.id = host_new_id(host, host_home_shard(host, principal->namespace_id)),
-                                                   .namespace_id = principal->namespace_id,
-                                                   .actor = principal->name,
-                                                   .plan = plan,
-                                                   .plan_id = stored->id,
-                                                   .plan_name = stored->name,
-                                                   .plan_version = stored->version,
-                                                   .input = slice_of(input),
-                                                   .labels = op->labels,
-                                                   .key = op->key,
-                                                   .rerun_of = op->rerun_of}};
+    struct engine_command command = {
+        .kind = ENGINE_START_RUN,
+        .start_run = {.id = host_new_id(host, host_home_shard(host, principal->namespace_id)),
+                      .namespace_id = principal->namespace_id,
+                      .actor = principal->name,
+                      .plan = plan,
+                      .plan_id = stored->id,
+                      .plan_name = stored->name,
+                      .plan_version = stored->version,
+                      .input = slice_of(input),
+                      .labels = op->labels,
+                      .key = op->key,
+                      .rerun_of = op->rerun_of}};
     memcpy(command.start_run.digest, op->digest, 32);
     host_ask(host, &command, run_started, NULL, op);
     plan.release(plan.owner);
 }
 
-static void start_plan_found(struct rpc_call *call, const struct store_plan *plan, const struct error *err, void *userdata)
+static void start_plan_found(struct rpc_call *call, const struct store_plan *plan,
+                             const struct error *err, void *userdata)
 {
     struct run_op *op = userdata;
 
@@ -113,7 +117,8 @@ static void start_plan_found(struct rpc_call *call, const struct store_plan *pla
         rpc_call_fail(call, err);
         run_op_end(op);
     } else if (plan->archived_us) {
-        api_fail(call, STATUS_FAILED_PRECONDITION, "PLAN_ARCHIVED", "planId", "the plan is archived");
+        api_fail(call, STATUS_FAILED_PRECONDITION, "PLAN_ARCHIVED", "planId",
+                 "the plan is archived");
         run_op_end(op);
     } else {
         start(op, plan);
@@ -126,17 +131,21 @@ void runs_start(struct rpc_call *call, const Plankton__V1__StartRunRequest *requ
     struct arena *arena = rpc_call_arena(call);
     Plankton__V1__StartRunRequest body = *request;
     struct error error = {0};
-    char **keys = ARENA_ARRAY(arena, char *, request->n_labels + 1), **values = ARENA_ARRAY(arena, char *, request->n_labels + 1);
+    char **keys = ARENA_ARRAY(arena, char *, request->n_labels + 1),
+         **values = ARENA_ARRAY(arena, char *, request->n_labels + 1);
 
     for (size_t i = 0; i < request->n_labels; i++) {
         keys[i] = request->labels[i]->key;
         values[i] = request->labels[i]->value;
     }
-    enum status st = api_check_text(request->request_id, API_REQUEST_ID_BYTES_MAX, "requestId", &error);
+    enum status st =
+        api_check_text(request->request_id, API_REQUEST_ID_BYTES_MAX, "requestId", &error);
     if (st == STATUS_OK)
-        st = spec_labels_text(arena, request->n_labels, keys, values, "labels", &op->labels, &error);
+        st =
+            spec_labels_text(arena, request->n_labels, keys, values, "labels", &op->labels, &error);
     if (st == STATUS_OK && request->version < 0)
-        st = error_field(&error, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "version", "version must not be negative");
+        st = error_field(&error, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "version",
+                         "version must not be negative");
     if (st != STATUS_OK) {
         rpc_call_fail(call, &error);
         run_op_end(op);
@@ -146,10 +155,12 @@ void runs_start(struct rpc_call *call, const Plankton__V1__StartRunRequest *requ
     op->input = slice_of(request->input ? request->input->text : "");
     body.request_id = (char *)protobuf_c_empty_string;
     api_digest(&body.base, op->digest);
-    api_read_plan(op->api, call, request->plan_id, (uint32_t)request->version, start_plan_found, op);
+    api_read_plan(op->api, call, request->plan_id, (uint32_t)request->version, start_plan_found,
+                  op);
 }
 
-static void rerun_plan_found(struct rpc_call *call, const struct store_plan *plan, const struct error *err, void *userdata)
+static void rerun_plan_found(struct rpc_call *call, const struct store_plan *plan,
+                             const struct error *err, void *userdata)
 {
     struct run_op *op = userdata;
 
@@ -161,7 +172,8 @@ static void rerun_plan_found(struct rpc_call *call, const struct store_plan *pla
     start(op, plan); /* an archived plan's runs may be repeated: they are pinned to their version */
 }
 
-static void rerun_found(struct rpc_call *call, const struct engine_run_view *view, const struct error *err, void *userdata)
+static void rerun_found(struct rpc_call *call, const struct engine_run_view *view,
+                        const struct error *err, void *userdata)
 {
     struct run_op *op = userdata;
     struct arena *arena = rpc_call_arena(call);
@@ -172,14 +184,17 @@ static void rerun_found(struct rpc_call *call, const struct engine_run_view *vie
         return;
     }
     if (!engine_run_state_is_terminal(view->row.change.state)) {
-        api_fail(call, STATUS_FAILED_PRECONDITION, "WRONG_STATE", NULL, "the run is still %s", engine_run_state_name(view->row.change.state));
+        api_fail(call, STATUS_FAILED_PRECONDITION, "WRONG_STATE", NULL, "the run is still %s",
+                 engine_run_state_name(view->row.change.state));
         run_op_end(op);
         return;
     }
     op->rerun_of = view->row.id;
-    op->labels = (struct slice){arena_memdup(arena, view->row.labels.data, view->row.labels.len), view->row.labels.len};
+    op->labels = (struct slice){arena_memdup(arena, view->row.labels.data, view->row.labels.len),
+                                view->row.labels.len};
     if (!op->input.len)
-        op->input = (struct slice){arena_memdup(arena, view->row.input.data, view->row.input.len), view->row.input.len};
+        op->input = (struct slice){arena_memdup(arena, view->row.input.data, view->row.input.len),
+                                   view->row.input.len};
     char plan[ID_TEXT_BYTES];
     id_format(&view->row.plan_id, plan);
     api_read_plan(op->api, call, plan, view->row.plan_version, rerun_plan_found, op);
@@ -193,7 +208,8 @@ void runs_rerun(struct rpc_call *call, const Plankton__V1__RerunRunRequest *requ
 
     if (!parse_run_id(call, request->id, &id))
         return;
-    if (api_check_text(request->request_id, API_REQUEST_ID_BYTES_MAX, "requestId", &error) != STATUS_OK) {
+    if (api_check_text(request->request_id, API_REQUEST_ID_BYTES_MAX, "requestId", &error) !=
+        STATUS_OK) {
         rpc_call_fail(call, &error);
         return;
     }
@@ -220,7 +236,8 @@ struct page_of_tasks {
     uint32_t limit, from;
 };
 
-static void send_run_tasks(struct rpc_call *call, const struct api_run_tasks *tasks, const struct error *err, void *userdata)
+static void send_run_tasks(struct rpc_call *call, const struct api_run_tasks *tasks,
+                           const struct error *err, void *userdata)
 {
     struct api *api = rpc_call_service(call);
     struct arena *arena = rpc_call_arena(call);
@@ -252,8 +269,8 @@ void runs_list_tasks(struct rpc_call *call, const Plankton__V1__ListRunTasksRequ
     if (!parse_run_id(call, request->id, &id))
         return;
     page->filter = arena_printf(rpc_call_arena(call), "run tasks %s", request->id);
-    if (api_page(api, request->page_size, API_PAGE_MAX, request->page_token, page->filter, &page->limit, &page->from, sizeof page->from, &has,
-                 &error) != STATUS_OK) {
+    if (api_page(api, request->page_size, API_PAGE_MAX, request->page_token, page->filter,
+                 &page->limit, &page->from, sizeof page->from, &has, &error) != STATUS_OK) {
         rpc_call_fail(call, &error);
         return;
     }
@@ -262,7 +279,8 @@ void runs_list_tasks(struct rpc_call *call, const Plankton__V1__ListRunTasksRequ
     api_read_run_tasks(api, call, &id, false, send_run_tasks, page);
 }
 
-static void send_graph(struct rpc_call *call, const struct api_run_tasks *tasks, const struct error *err, void *userdata)
+static void send_graph(struct rpc_call *call, const struct api_run_tasks *tasks,
+                       const struct error *err, void *userdata)
 {
     struct arena *arena = rpc_call_arena(call);
     Plankton__V1__RunGraph reply = PLANKTON__V1__RUN_GRAPH__INIT;
@@ -319,7 +337,8 @@ static void run_cancelled(const struct engine_reply *reply, void *userdata)
     run_op_end(op);
 }
 
-static void cancel_allowed(struct rpc_call *call, const struct engine_run_view *view, const struct error *err, void *userdata)
+static void cancel_allowed(struct rpc_call *call, const struct engine_run_view *view,
+                           const struct error *err, void *userdata)
 {
     const Plankton__V1__CancelRunRequest *request = userdata;
 
@@ -333,9 +352,10 @@ static void cancel_allowed(struct rpc_call *call, const struct engine_run_view *
         return;
     }
     struct run_op *op = run_op_new(call);
-    struct engine_command command = {
-        .kind = ENGINE_CANCEL_RUN,
-        .by_id = {.id = view->row.id, .actor = api_principal_of(call)->name, .reason = request->reason}};
+    struct engine_command command = {.kind = ENGINE_CANCEL_RUN,
+                                     .by_id = {.id = view->row.id,
+                                               .actor = api_principal_of(call)->name,
+                                               .reason = request->reason}};
     host_ask(op->api->host, &command, run_cancelled, NULL, op);
 }
 

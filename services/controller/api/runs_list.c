@@ -28,7 +28,8 @@ static void list_finish(struct list_op *op)
     size_t kept = 0, seen = 0;
 
     for (; seen < op->n && kept < op->limit; seen++)
-        if (op->request->state == PLANKTON__V1__RUN_STATE__RUN_STATE_UNSPECIFIED || op->runs[seen]->state == op->request->state)
+        if (op->request->state == PLANKTON__V1__RUN_STATE__RUN_STATE_UNSPECIFIED ||
+            op->runs[seen]->state == op->request->state)
             op->runs[kept++] = op->runs[seen];
     reply.runs = op->runs;
     reply.n_runs = kept;
@@ -53,7 +54,8 @@ static void list_overlay(const struct engine_reply *reply, void *userdata)
         list_finish(op);
 }
 
-static void list_rows(const struct engine_run_row *rows, size_t n, const struct error *err, void *userdata)
+static void list_rows(const struct engine_run_row *rows, size_t n, const struct error *err,
+                      void *userdata)
 {
     struct list_op *op = userdata;
     struct arena *arena = rpc_call_arena(op->call);
@@ -87,7 +89,8 @@ static void list_query(struct list_op *op)
     store_list_runs(host_store(op->api->host), &op->query, list_rows, op);
 }
 
-static void list_plan_found(struct rpc_call *call, const struct store_plan *plan, const struct error *err, void *userdata)
+static void list_plan_found(struct rpc_call *call, const struct store_plan *plan,
+                            const struct error *err, void *userdata)
 {
     struct list_op *op = userdata;
 
@@ -109,9 +112,10 @@ void runs_list(struct rpc_call *call, const Plankton__V1__ListRunsRequest *reque
     struct id before = {{0}};
     bool has;
 
-    op->filter = arena_printf(rpc_call_arena(call), "runs %u %d %s", namespace_id, request->state, request->plan_id);
-    if (api_page(api, request->page_size, API_PAGE_DEFAULT, request->page_token, op->filter, &op->limit, &before, sizeof before, &has,
-                 &error) != STATUS_OK) {
+    op->filter = arena_printf(rpc_call_arena(call), "runs %u %d %s", namespace_id, request->state,
+                              request->plan_id);
+    if (api_page(api, request->page_size, API_PAGE_DEFAULT, request->page_token, op->filter,
+                 &op->limit, &before, sizeof before, &has, &error) != STATUS_OK) {
         rpc_call_fail(call, &error);
         return;
     }
@@ -120,10 +124,11 @@ void runs_list(struct rpc_call *call, const Plankton__V1__ListRunsRequest *reque
     op->api = api;
     op->call = rpc_call_ref(call);
     op->request = request;
-    op->query = (struct store_run_filter){.namespace_id = namespace_id,
-                                          .limit = live ? MIN_OF(op->limit * SCAN_FACTOR, API_PAGE_MAX) : op->limit,
-                                          .state = live ? ENGINE_RUN_NONE : state,
-                                          .live_only = live};
+    op->query = (struct store_run_filter){
+        .namespace_id = namespace_id,
+        .limit = live ? MIN_OF(op->limit * SCAN_FACTOR, API_PAGE_MAX) : op->limit,
+        .state = live ? ENGINE_RUN_NONE : state,
+        .live_only = live};
     if (has)
         op->query.before = before;
     if (*request->plan_id && !id_parse(request->plan_id, &op->query.plan_id))

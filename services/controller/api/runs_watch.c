@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* WatchRun: a snapshot, then every committed change of the run and its steps, until the run is terminal. */
+/* WatchRun: a snapshot, then every committed change of the run and its steps, until the run is
+ * terminal. */
 #include "api_internal.h"
 
 #include <inttypes.h>
@@ -15,17 +16,20 @@ struct run_watch {
 
 static char *event_id(struct run_watch *watch, uint64_t number)
 {
-    return arena_printf(&watch->scratch, "%08" PRIx32 "-%u-%" PRIu64, host_timeline(watch->api->host), id_shard(&watch->id), number);
+    return arena_printf(&watch->scratch, "%08" PRIx32 "-%u-%" PRIu64,
+                        host_timeline(watch->api->host), id_shard(&watch->id), number);
 }
 
 static void watch_send(struct run_watch *watch, const Plankton__V1__RunUpdate *update)
 {
     if (plankton_v1_plan_api_watch_run_send(watch->call, update) != STATUS_OK)
-        api_fail(watch->call, STATUS_RESOURCE_EXHAUSTED, "SLOW_READER", NULL, "the reader is too slow; watch again");
+        api_fail(watch->call, STATUS_RESOURCE_EXHAUSTED, "SLOW_READER", NULL,
+                 "the reader is too slow; watch again");
     arena_reset(&watch->scratch);
 }
 
-static void watch_closed(struct rpc_call *call, enum status status, const struct error *err, void *userdata)
+static void watch_closed(struct rpc_call *call, enum status status, const struct error *err,
+                         void *userdata)
 {
     struct run_watch *watch = userdata;
 
@@ -36,8 +40,8 @@ static void watch_closed(struct rpc_call *call, enum status status, const struct
     rpc_call_unref(watch->call);
 }
 
-static void send_snapshot(struct run_watch *watch, const struct engine_run_view *run, const struct engine_task_view *tasks, size_t n,
-                          uint64_t number)
+static void send_snapshot(struct run_watch *watch, const struct engine_run_view *run,
+                          const struct engine_task_view *tasks, size_t n, uint64_t number)
 {
     struct arena *arena = &watch->scratch;
     Plankton__V1__RunUpdate update = PLANKTON__V1__RUN_UPDATE__INIT;
@@ -86,7 +90,8 @@ static void watch_update(const struct engine_effect *effect, void *userdata)
 }
 
 /* A run that is over: its last state, once. */
-static void finished_run(struct rpc_call *call, const struct api_run_tasks *tasks, const struct error *err, void *userdata)
+static void finished_run(struct rpc_call *call, const struct api_run_tasks *tasks,
+                         const struct error *err, void *userdata)
 {
     struct run_watch *watch = userdata;
 

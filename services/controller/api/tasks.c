@@ -19,12 +19,14 @@ static struct task_op *task_op_new(struct rpc_call *call)
     return op;
 }
 
-static void send_task(struct rpc_call *call, const struct engine_task_view *view, const struct error *err, void *userdata)
+static void send_task(struct rpc_call *call, const struct engine_task_view *view,
+                      const struct error *err, void *userdata)
 {
     if (err)
         rpc_call_fail(call, err);
     else
-        rpc_call_reply(call, &convert_task(rpc_call_service(call), rpc_call_arena(call), view, true)->base);
+        rpc_call_reply(
+            call, &convert_task(rpc_call_service(call), rpc_call_arena(call), view, true)->base);
 }
 
 static bool parse_task_id(struct rpc_call *call, const char *text, struct id *ret)
@@ -57,18 +59,19 @@ static void submitted(const struct engine_reply *reply, void *userdata)
     rpc_call_unref(call);
 }
 
-static void submit_spec(struct rpc_call *call, const struct engine_spec *spec, const char *request_id, const uint8_t digest[32],
-                        const struct id *retry_of)
+static void submit_spec(struct rpc_call *call, const struct engine_spec *spec,
+                        const char *request_id, const uint8_t digest[32], const struct id *retry_of)
 {
     const struct api_principal *principal = api_principal_of(call);
     struct task_op *op = task_op_new(call);
     struct host *host = op->api->host;
-    struct engine_command command = {.kind = ENGINE_SUBMIT,
-                                     .submit = {.id = host_new_id(host, host_home_shard(host, principal->namespace_id)),
-                                                .namespace_id = principal->namespace_id,
-                                                .actor = principal->name,
-                                                .spec = *spec,
-                                                .key = request_id}};
+    struct engine_command command = {
+        .kind = ENGINE_SUBMIT,
+        .submit = {.id = host_new_id(host, host_home_shard(host, principal->namespace_id)),
+                   .namespace_id = principal->namespace_id,
+                   .actor = principal->name,
+                   .spec = *spec,
+                   .key = request_id}};
 
     memcpy(command.submit.digest, digest, 32);
     if (retry_of)
@@ -83,10 +86,12 @@ static void tasks_submit(struct rpc_call *call, const Plankton__V1__SubmitTaskRe
     struct engine_spec spec;
     struct error error = {0};
     uint8_t digest[32];
-    enum status st = api_check_text(request->request_id, API_REQUEST_ID_BYTES_MAX, "requestId", &error);
+    enum status st =
+        api_check_text(request->request_id, API_REQUEST_ID_BYTES_MAX, "requestId", &error);
 
     if (st == STATUS_OK)
-        st = spec_from_message(api->registry, rpc_call_arena(call), request->task, "", &spec, &error);
+        st = spec_from_message(api->registry, rpc_call_arena(call), request->task, "", &spec,
+                               &error);
     if (st != STATUS_OK) {
         rpc_call_fail(call, &error);
         return;
@@ -130,7 +135,8 @@ static void batch_submitted(const struct engine_reply *reply, void *userdata)
     batch_item_done(item->batch);
 }
 
-static void batch_submit(struct batch_op *batch, const Plankton__V1__SubmitTasksItem *request, struct batch_item *item)
+static void batch_submit(struct batch_op *batch, const Plankton__V1__SubmitTasksItem *request,
+                         struct batch_item *item)
 {
     struct rpc_call *call = batch->call;
     struct api *api = rpc_call_service(call);
@@ -138,10 +144,12 @@ static void batch_submit(struct batch_op *batch, const Plankton__V1__SubmitTasks
     Plankton__V1__SubmitTasksItem body = *request;
     struct error error = {0};
     struct engine_command command = {.kind = ENGINE_SUBMIT};
-    enum status st = api_check_text(request->request_id, API_REQUEST_ID_BYTES_MAX, "requestId", &error);
+    enum status st =
+        api_check_text(request->request_id, API_REQUEST_ID_BYTES_MAX, "requestId", &error);
 
     if (st == STATUS_OK)
-        st = spec_from_message(api->registry, rpc_call_arena(call), request->task, "", &command.submit.spec, &error);
+        st = spec_from_message(api->registry, rpc_call_arena(call), request->task, "",
+                               &command.submit.spec, &error);
     if (st != STATUS_OK) {
         item->result->code = (int32_t)st;
         item->result->message = arena_strdup(rpc_call_arena(call), error.message);
@@ -160,20 +168,25 @@ static void batch_submit(struct batch_op *batch, const Plankton__V1__SubmitTasks
     host_ask(api->host, &command, batch_submitted, NULL, item);
 }
 
-static void tasks_submit_many(struct rpc_call *call, const Plankton__V1__SubmitTasksRequest *request)
+static void tasks_submit_many(struct rpc_call *call,
+                              const Plankton__V1__SubmitTasksRequest *request)
 {
     struct arena *arena = rpc_call_arena(call);
     size_t n = request->n_items;
 
     if (n == 0 || n > API_BATCH_ITEMS_MAX) {
-        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "items", "items must be between 1 and %d", API_BATCH_ITEMS_MAX);
+        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "items",
+                 "items must be between 1 and %d", API_BATCH_ITEMS_MAX);
         return;
     }
     struct batch_op *batch = arena_zalloc(arena, sizeof *batch);
     struct batch_item *items = ARENA_ARRAY(arena, struct batch_item, n);
-    Plankton__V1__SubmitTasksResult *results = ARENA_ARRAY(arena, Plankton__V1__SubmitTasksResult, n);
+    Plankton__V1__SubmitTasksResult *results =
+        ARENA_ARRAY(arena, Plankton__V1__SubmitTasksResult, n);
     batch->call = rpc_call_ref(call);
-    batch->open = n + 1; /* one for this function: the answer must not leave while items are still being taken */
+    batch->open =
+        n +
+        1; /* one for this function: the answer must not leave while items are still being taken */
     plankton__v1__submit_tasks_response__init(&batch->reply);
     batch->reply.n_results = n;
     batch->reply.results = ARENA_ARRAY(arena, Plankton__V1__SubmitTasksResult *, n);
@@ -206,7 +219,8 @@ static void task_terminal(const struct engine_reply *reply, void *userdata)
         /* the caller has gone */
     } else if (reply->status != STATUS_OK) {
         api_fail_reply(op->call, reply);
-    } else if (reply->task && reply->task->row.namespace_id == api_principal_of(op->call)->namespace_id) {
+    } else if (reply->task &&
+               reply->task->row.namespace_id == api_principal_of(op->call)->namespace_id) {
         send_task(op->call, reply->task, NULL, NULL);
     } else {
         api_read_task(op->api, op->call, &op->id, send_task, NULL);
@@ -224,7 +238,8 @@ static void wait_over(void *userdata)
     watch_close(op);
 }
 
-static void wait_closed(struct rpc_call *call, enum status status, const struct error *err, void *userdata)
+static void wait_closed(struct rpc_call *call, enum status status, const struct error *err,
+                        void *userdata)
 {
     struct task_op *op = userdata;
 
@@ -260,8 +275,10 @@ static void tasks_get(struct rpc_call *call, const Plankton__V1__GetTaskRequest 
         return;
     }
     int64_t wait_ms = request->wait->seconds * 1000 + request->wait->nanos / 1000000;
-    if (wait_ms < 0 || request->wait->seconds > API_WAIT_MS_MAX / 1000 || wait_ms > API_WAIT_MS_MAX) {
-        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "wait", "wait must be at most 60 s");
+    if (wait_ms < 0 || request->wait->seconds > API_WAIT_MS_MAX / 1000 ||
+        wait_ms > API_WAIT_MS_MAX) {
+        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "wait",
+                 "wait must be at most 60 s");
         return;
     }
     watch_task(call, &id, wait_ms ? wait_ms : 1);
@@ -291,7 +308,8 @@ static void cancelled(const struct engine_reply *reply, void *userdata)
 }
 
 /* The engine does not know namespaces of callers: look whose it is first. */
-static void cancel_allowed(struct rpc_call *call, const struct engine_task_view *view, const struct error *err, void *userdata)
+static void cancel_allowed(struct rpc_call *call, const struct engine_task_view *view,
+                           const struct error *err, void *userdata)
 {
     const Plankton__V1__CancelTaskRequest *request = userdata;
 
@@ -300,13 +318,15 @@ static void cancel_allowed(struct rpc_call *call, const struct engine_task_view 
         return;
     }
     if (engine_task_state_is_terminal(view->state)) {
-        api_fail(call, STATUS_FAILED_PRECONDITION, "WRONG_STATE", NULL, "the task is already %s", engine_task_state_name(view->state));
+        api_fail(call, STATUS_FAILED_PRECONDITION, "WRONG_STATE", NULL, "the task is already %s",
+                 engine_task_state_name(view->state));
         return;
     }
     struct task_op *op = task_op_new(call);
-    struct engine_command command = {
-        .kind = ENGINE_CANCEL_TASK,
-        .cancel_task = {.id = view->row.id, .actor = api_principal_of(call)->name, .reason = request->reason}};
+    struct engine_command command = {.kind = ENGINE_CANCEL_TASK,
+                                     .cancel_task = {.id = view->row.id,
+                                                     .actor = api_principal_of(call)->name,
+                                                     .reason = request->reason}};
     host_ask(op->api->host, &command, cancelled, NULL, op);
 }
 
@@ -324,7 +344,8 @@ static void tasks_cancel(struct rpc_call *call, const Plankton__V1__CancelTaskRe
     api_read_task(rpc_call_service(call), call, &id, cancel_allowed, (void *)request);
 }
 
-static void retry_allowed(struct rpc_call *call, const struct engine_task_view *view, const struct error *err, void *userdata)
+static void retry_allowed(struct rpc_call *call, const struct engine_task_view *view,
+                          const struct error *err, void *userdata)
 {
     const Plankton__V1__RetryTaskRequest *request = userdata;
     Plankton__V1__RetryTaskRequest body = *request;
@@ -337,11 +358,13 @@ static void retry_allowed(struct rpc_call *call, const struct engine_task_view *
         return;
     }
     if (!engine_task_state_is_terminal(view->state)) {
-        api_fail(call, STATUS_FAILED_PRECONDITION, "WRONG_STATE", NULL, "the task is still %s", engine_task_state_name(view->state));
+        api_fail(call, STATUS_FAILED_PRECONDITION, "WRONG_STATE", NULL, "the task is still %s",
+                 engine_task_state_name(view->state));
         return;
     }
     if (!id_is_nil(&view->row.run)) {
-        api_fail(call, STATUS_FAILED_PRECONDITION, "WRONG_STATE", NULL, "the task is a step of a run: rerun the run");
+        api_fail(call, STATUS_FAILED_PRECONDITION, "WRONG_STATE", NULL,
+                 "the task is a step of a run: rerun the run");
         return;
     }
     spec = view->row.spec;

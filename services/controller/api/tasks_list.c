@@ -22,7 +22,8 @@ struct list_item {
 
 static bool wanted(const struct list_op *op, const Plankton__V1__Task *task)
 {
-    return op->request->state == PLANKTON__V1__TASK_STATE__TASK_STATE_UNSPECIFIED || task->state == op->request->state;
+    return op->request->state == PLANKTON__V1__TASK_STATE__TASK_STATE_UNSPECIFIED ||
+           task->state == op->request->state;
 }
 
 static void list_finish(struct list_op *op)
@@ -52,12 +53,14 @@ static void list_overlay(const struct engine_reply *reply, void *userdata)
     struct list_op *op = item->op;
 
     if (reply->status == STATUS_OK && reply->task)
-        op->tasks[item->place] = convert_task(op->api, rpc_call_arena(op->call), reply->task, false);
+        op->tasks[item->place] =
+            convert_task(op->api, rpc_call_arena(op->call), reply->task, false);
     if (--op->open == 0)
         list_finish(op);
 }
 
-static void list_rows(const struct engine_task_row *rows, size_t n, const struct error *err, void *userdata)
+static void list_rows(const struct engine_task_row *rows, size_t n, const struct error *err,
+                      void *userdata)
 {
     struct list_op *op = userdata;
     struct arena *arena = rpc_call_arena(op->call);
@@ -95,10 +98,11 @@ void tasks_list(struct rpc_call *call, const Plankton__V1__ListTasksRequest *req
     struct id before = {{0}};
     bool has;
 
-    op->filter = arena_printf(rpc_call_arena(call), "tasks %u %d %d %s %s", namespace_id, request->state, request->include_steps, request->type,
-                              request->queue);
-    if (api_page(api, request->page_size, API_PAGE_DEFAULT, request->page_token, op->filter, &op->limit, &before, sizeof before, &has,
-                 &error) != STATUS_OK) {
+    op->filter =
+        arena_printf(rpc_call_arena(call), "tasks %u %d %d %s %s", namespace_id, request->state,
+                     request->include_steps, request->type, request->queue);
+    if (api_page(api, request->page_size, API_PAGE_DEFAULT, request->page_token, op->filter,
+                 &op->limit, &before, sizeof before, &has, &error) != STATUS_OK) {
         rpc_call_fail(call, &error);
         return;
     }

@@ -38,7 +38,8 @@ static void watch_free(struct watch *watch)
     free(watch);
 }
 
-static void watch_closed(struct rpc_call *call, enum status status, const struct error *err, void *userdata)
+static void watch_closed(struct rpc_call *call, enum status status, const struct error *err,
+                         void *userdata)
 {
     struct watch *watch = userdata;
 
@@ -60,7 +61,8 @@ static void watch_flush(void *userdata)
         message.updates = watch->update_list;
         watch->updates_len = 0;
         if (plankton_v1_task_controller_watch_tasks_send(watch->call, &message) != STATUS_OK) {
-            api_fail(watch->call, STATUS_RESOURCE_EXHAUSTED, "SLOW_READER", NULL, "the reader is too slow");
+            api_fail(watch->call, STATUS_RESOURCE_EXHAUSTED, "SLOW_READER", NULL,
+                     "the reader is too slow");
             return;
         }
     }
@@ -132,7 +134,8 @@ void tasks_watch(struct rpc_call *call, const Plankton__V1__WatchTasksRequest *r
     size_t n = request->n_ids;
 
     if (n == 0 || n > WATCH_IDS_MAX) {
-        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "ids", "ids must be between 1 and %d", WATCH_IDS_MAX);
+        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "ids",
+                 "ids must be between 1 and %d", WATCH_IDS_MAX);
         return;
     }
     struct id *ids = ARENA_ARRAY(rpc_call_arena(call), struct id, n);

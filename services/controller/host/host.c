@@ -105,7 +105,8 @@ static struct host_read *read_new(struct host *host, uint16_t shard)
 {
     struct host_read *read = mem_zalloc(sizeof *read);
 
-    *read = (struct host_read){.host = host, .shard = shard, .epoch = engine_epoch(host->engine, shard)};
+    *read = (struct host_read){
+        .host = host, .shard = shard, .epoch = engine_epoch(host->engine, shard)};
     return read;
 }
 
@@ -121,16 +122,20 @@ static bool effect_release(struct host *host, const struct engine_effect *effect
         tickets_update(&host->tickets, effect);
         return false;
     case ENGINE_KEY_LOOKUP:
-        store_key_lookup(host->store, &effect->key_lookup, read_answered, read_new(host, effect->key_lookup.shard));
+        store_key_lookup(host->store, &effect->key_lookup, read_answered,
+                         read_new(host, effect->key_lookup.shard));
         return false;
     case ENGINE_TASK_LOOKUP:
-        store_task_lookup(host->store, &effect->task_lookup, read_answered, read_new(host, id_shard(&effect->task_lookup.id)));
+        store_task_lookup(host->store, &effect->task_lookup, read_answered,
+                          read_new(host, id_shard(&effect->task_lookup.id)));
         return false;
     case ENGINE_REFILL:
-        store_refill(host->store, effect->refill.shard, &effect->refill, read_answered, read_new(host, effect->refill.shard));
+        store_refill(host->store, effect->refill.shard, &effect->refill, read_answered,
+                     read_new(host, effect->refill.shard));
         return false;
     case ENGINE_SHARD_LOST:
-        log_warn("shard.deposed", LOG_U64("shard", effect->take.shard), LOG_U64("epoch_seen", effect->take.epoch));
+        log_warn("shard.deposed", LOG_U64("shard", effect->take.shard),
+                 LOG_U64("epoch_seen", effect->take.epoch));
         return false; /* the next fence fails and the store drops the shard */
     default:
         host->callbacks.on_worker_effect(effect, host->userdata);
@@ -143,7 +148,8 @@ static void effects_release(struct host *host, const struct engine_effect *effec
     bool for_workers = false;
 
     for (const struct engine_effect *effect = effects; effect; effect = effect->next) {
-        bool may_act = effect->shard == ENGINE_NO_SHARD || store_shard_valid(host->store, effect->shard);
+        bool may_act =
+            effect->shard == ENGINE_NO_SHARD || store_shard_valid(host->store, effect->shard);
         if (may_act)
             for_workers |= effect_release(host, effect);
         else if (effect->kind == ENGINE_REPLY)
@@ -206,15 +212,17 @@ static void batch_written(bool durable, const struct store_events *events, size_
     if (durable) {
         for (uint32_t i = 0; i < batch->batch.shards_len; i++) {
             const struct engine_shard_batch *shard = &batch->batch.shards[i];
-            struct engine_command command = {.kind = ENGINE_DURABLE,
-                                             .durable = {.shard = shard->shard, .epoch = shard->epoch, .seq = shard->seq}};
+            struct engine_command command = {
+                .kind = ENGINE_DURABLE,
+                .durable = {.shard = shard->shard, .epoch = shard->epoch, .seq = shard->seq}};
             host_apply(host, &command);
         }
         for (size_t i = 0; i < n; i++)
             host->callbacks.on_events(&events[i], host->userdata);
         effects_release(host, batch->batch.effects);
     } else {
-        for (const struct engine_effect *effect = batch->batch.effects; effect; effect = effect->next)
+        for (const struct engine_effect *effect = batch->batch.effects; effect;
+             effect = effect->next)
             if (effect->kind == ENGINE_REPLY)
                 tickets_unavailable(&host->tickets, effect->reply.ticket);
     }
@@ -255,7 +263,8 @@ static void store_load(const struct engine_command *command, void *userdata)
         advance_time(host, copy.load_begin.clock_us);
     host_apply(host, &copy);
     if (copy.kind == ENGINE_LOAD_BEGIN)
-        host->callbacks.on_shard(copy.load_begin.shard, copy.load_begin.epoch, copy.load_begin.event_acked, host->userdata);
+        host->callbacks.on_shard(copy.load_begin.shard, copy.load_begin.epoch,
+                                 copy.load_begin.event_acked, host->userdata);
 }
 
 static void store_lost(uint16_t shard, const char *why, void *userdata)
@@ -275,8 +284,8 @@ static void store_health(const char *why, void *userdata)
     host->callbacks.on_health(why, host->userdata);
 }
 
-static enum status store_plan_of(const struct id *plan_id, uint32_t version, struct slice document, struct engine_plan *ret, void *userdata,
-                                 struct error *err)
+static enum status store_plan_of(const struct id *plan_id, uint32_t version, struct slice document,
+                                 struct engine_plan *ret, void *userdata, struct error *err)
 {
     return host_plan(userdata, plan_id, version, document, ret, err);
 }
@@ -288,8 +297,9 @@ static void store_plan_done(struct engine_plan *plan, void *userdata)
 
 /* ---- public ---- */
 
-struct host *host_new(struct loop *loop, const struct engine_config *config, const struct store_options *options,
-                      const struct host_callbacks *callbacks, void *userdata)
+struct host *host_new(struct loop *loop, const struct engine_config *config,
+                      const struct store_options *options, const struct host_callbacks *callbacks,
+                      void *userdata)
 {
     static const struct store_callbacks store_callbacks = {
         .on_cluster = store_cluster_known,
@@ -383,7 +393,8 @@ void host_apply(struct host *host, struct engine_command *command)
     loop_flush_mark(host->flush);
 }
 
-uint64_t host_ask(struct host *host, struct engine_command *command, host_reply_fn on_reply, host_update_fn on_update, void *userdata)
+uint64_t host_ask(struct host *host, struct engine_command *command, host_reply_fn on_reply,
+                  host_update_fn on_update, void *userdata)
 {
     uint64_t ticket = tickets_add(&host->tickets, on_reply, on_update, userdata);
 
@@ -400,8 +411,8 @@ void host_unwatch(struct host *host, uint64_t ticket)
     host_apply(host, &command);
 }
 
-enum status host_plan(struct host *host, const struct id *plan_id, uint32_t version, struct slice document, struct engine_plan *ret,
-                      struct error *err)
+enum status host_plan(struct host *host, const struct id *plan_id, uint32_t version,
+                      struct slice document, struct engine_plan *ret, struct error *err)
 {
     return plans_get(&host->plans, plan_id, version, document, ret, err);
 }

@@ -69,9 +69,11 @@ void plans_fini(struct plans *plans)
     map_fini(&plans->map);
 }
 
-static struct cached_plan *plan_find(const struct plans *plans, const struct id *id, uint32_t version)
+static struct cached_plan *plan_find(const struct plans *plans, const struct id *id,
+                                     uint32_t version)
 {
-    for (struct map_node *node = map_first(&plans->map, plan_hash(id, version)); node; node = map_next(node)) {
+    for (struct map_node *node = map_first(&plans->map, plan_hash(id, version)); node;
+         node = map_next(node)) {
         struct cached_plan *cached = CONTAINER_OF(node, struct cached_plan, node);
         if (id_eq(&cached->id, id) && cached->version == version)
             return cached;
@@ -79,8 +81,8 @@ static struct cached_plan *plan_find(const struct plans *plans, const struct id 
     return NULL;
 }
 
-enum status plans_get(struct plans *plans, const struct id *plan_id, uint32_t version, struct slice document, struct engine_plan *ret,
-                      struct error *err)
+enum status plans_get(struct plans *plans, const struct id *plan_id, uint32_t version,
+                      struct slice document, struct engine_plan *ret, struct error *err)
 {
     struct cached_plan *cached = plan_find(plans, plan_id, version);
 
@@ -99,6 +101,7 @@ enum status plans_get(struct plans *plans, const struct id *plan_id, uint32_t ve
         map_insert(&plans->map, &cached->node, plan_hash(plan_id, version));
     }
     plan_hold(cached);
-    *ret = (struct engine_plan){.plan = cached->plan, .hold = plan_hold, .release = plan_release, .owner = cached};
+    *ret = (struct engine_plan){
+        .plan = cached->plan, .hold = plan_hold, .release = plan_release, .owner = cached};
     return STATUS_OK;
 }

@@ -2,8 +2,8 @@
 #ifndef HOST_PLANS_H
 #define HOST_PLANS_H
 /*
- * Compiled plan versions, shared by the runs that are pinned to them. One reference for each holder; the PLANS_IDLE_MAX that were
- * released last stay compiled.
+ * Compiled plan versions, shared by the runs that are pinned to them. One reference for each
+ * holder; the PLANS_IDLE_MAX that were released last stay compiled.
  */
 #include "base/list.h"
 #include "base/map.h"
@@ -19,7 +19,7 @@ struct plans {
 
 void plans_init(struct plans *plans);
 void plans_fini(struct plans *plans); /* holders must have released */
-MUST_USE enum status plans_get(struct plans *plans, const struct id *plan_id, uint32_t version, struct slice document,
-                               struct engine_plan *ret, struct error *err);
+MUST_USE enum status plans_get(struct plans *plans, const struct id *plan_id, uint32_t version,
+                               struct slice document, struct engine_plan *ret, struct error *err);
 
 #endif

@@ -5,12 +5,14 @@
 
 static uint64_t ticket_hash(uint64_t number)
 {
-    return number * UINT64_C(0x9e3779b97f4a7c15); /* numbers are our own: no need for a keyed hash */
+    return number *
+           UINT64_C(0x9e3779b97f4a7c15); /* numbers are our own: no need for a keyed hash */
 }
 
 static struct ticket *ticket_find(const struct tickets *tickets, uint64_t number)
 {
-    for (struct map_node *node = map_first(&tickets->map, ticket_hash(number)); node; node = map_next(node)) {
+    for (struct map_node *node = map_first(&tickets->map, ticket_hash(number)); node;
+         node = map_next(node)) {
         struct ticket *ticket = CONTAINER_OF(node, struct ticket, node);
         if (ticket->number == number)
             return ticket;
@@ -35,7 +37,8 @@ void tickets_fini(struct tickets *tickets)
     map_fini(&tickets->map);
 }
 
-uint64_t tickets_add(struct tickets *tickets, host_reply_fn on_reply, host_update_fn on_update, void *userdata)
+uint64_t tickets_add(struct tickets *tickets, host_reply_fn on_reply, host_update_fn on_update,
+                     void *userdata)
 {
     struct ticket *ticket = mem_zalloc(sizeof *ticket);
 
@@ -78,10 +81,11 @@ void tickets_reply(struct tickets *tickets, const struct engine_reply *reply)
 
 void tickets_unavailable(struct tickets *tickets, uint64_t number)
 {
-    struct engine_reply reply = {.ticket = number,
-                                 .status = STATUS_UNAVAILABLE,
-                                 .reason = "SHARD_LOST",
-                                 .message = "the outcome is not known; repeat the call with the same request id"};
+    struct engine_reply reply = {
+        .ticket = number,
+        .status = STATUS_UNAVAILABLE,
+        .reason = "SHARD_LOST",
+        .message = "the outcome is not known; repeat the call with the same request id"};
 
     tickets_reply(tickets, &reply);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef HOST_TICKETS_H
 #define HOST_TICKETS_H
-/* Who waits for which reply. A ticket is used once, except that of a watch, which lives until its end or unwatch. */
+/* Who waits for which reply. A ticket is used once, except that of a watch, which lives until its
+ * end or unwatch. */
 #include "base/map.h"
 #include "host/host.h"
 
@@ -19,7 +20,8 @@ struct ticket {
 
 void tickets_init(struct tickets *tickets);
 void tickets_fini(struct tickets *tickets);
-uint64_t tickets_add(struct tickets *tickets, host_reply_fn on_reply, host_update_fn on_update, void *userdata);
+uint64_t tickets_add(struct tickets *tickets, host_reply_fn on_reply, host_update_fn on_update,
+                     void *userdata);
 void tickets_remove(struct tickets *tickets, uint64_t number);
 /* Hands the reply over; a ticket without updates is gone before its callback runs. */
 void tickets_reply(struct tickets *tickets, const struct engine_reply *reply);

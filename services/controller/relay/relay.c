@@ -59,7 +59,8 @@ static void shard_sent(struct relay_shard *state, const struct store_events *eve
         state->committed = state->sent;
 }
 
-static void journal_read(const struct store_events *events, size_t n, const struct error *err, void *userdata)
+static void journal_read(const struct store_events *events, size_t n, const struct error *err,
+                         void *userdata)
 {
     struct relay_read *read = userdata;
     struct relay *relay = read->relay;
@@ -74,7 +75,8 @@ static void journal_read(const struct store_events *events, size_t n, const stru
     }
     for (size_t i = 0; i < n; i++) {
         if (events[i].first > state->sent + 1) {
-            log_error("relay.gap", LOG_U64("shard", read->shard), LOG_U64("expected", state->sent + 1), LOG_U64("found", events[i].first));
+            log_error("relay.gap", LOG_U64("shard", read->shard),
+                      LOG_U64("expected", state->sent + 1), LOG_U64("found", events[i].first));
             break;
         }
         if (events[i].first + events[i].count - 1 <= state->sent)
@@ -89,7 +91,8 @@ static void journal_read(const struct store_events *events, size_t n, const stru
         shard_pump(relay, shard);
 }
 
-/* Sends what is committed and was not sent, from the journal; what commits later comes by itself. */
+/* Sends what is committed and was not sent, from the journal; what commits later comes by itself.
+ */
 static void shard_pump(struct relay *relay, uint16_t shard)
 {
     struct relay_shard *state = &relay->shards[shard];
@@ -111,7 +114,8 @@ static void shard_pump(struct relay *relay, uint16_t shard)
 static void on_message(struct rpc_call *call, const ProtobufCMessage *message, void *userdata)
 {
     struct relay *relay = userdata;
-    const Plankton__V1__RelayReply *reply = plankton_v1_task_logger_relay_events_response_of(message);
+    const Plankton__V1__RelayReply *reply =
+        plankton_v1_task_logger_relay_events_response_of(message);
 
     relay->retry_ms = RETRY_MS_MIN;
     if (reply->shard >= SHARDS_MAX || !relay->shards[reply->shard].epoch)
@@ -120,12 +124,14 @@ static void on_message(struct rpc_call *call, const ProtobufCMessage *message, v
     if (!state->known) {
         state->known = true;
         state->sent = MAX_OF(state->acked, reply->acknowledged);
-        /* there may be committed events that this controller has not seen commit: the journal tells */
+        /* there may be committed events that this controller has not seen commit: the journal tells
+         */
         state->committed = MAX_OF(state->committed, state->sent + 1);
     }
     if (reply->acknowledged > state->acked) {
-        struct engine_command command = {.kind = ENGINE_EVENTS_ACKED,
-                                         .events_acked = {.shard = (uint16_t)reply->shard, .number = reply->acknowledged}};
+        struct engine_command command = {
+            .kind = ENGINE_EVENTS_ACKED,
+            .events_acked = {.shard = (uint16_t)reply->shard, .number = reply->acknowledged}};
         state->acked = reply->acknowledged;
         host_apply(relay->host, &command);
     }
@@ -143,7 +149,8 @@ static void on_writable(struct rpc_call *call, void *userdata)
     pump_all(userdata);
 }
 
-static void on_close(struct rpc_call *call, enum status status, const struct error *err, void *userdata)
+static void on_close(struct rpc_call *call, enum status status, const struct error *err,
+                     void *userdata)
 {
     struct relay *relay = userdata;
 
@@ -154,13 +161,15 @@ static void on_close(struct rpc_call *call, enum status status, const struct err
 
 static void relay_connect(void *userdata)
 {
-    static const struct rpc_callbacks callbacks = {.on_message = on_message, .on_writable = on_writable, .on_close = on_close};
+    static const struct rpc_callbacks callbacks = {
+        .on_message = on_message, .on_writable = on_writable, .on_close = on_close};
     struct relay *relay = userdata;
     struct rpc_call_options options = {.wait_for_ready = true};
 
     for (size_t i = 0; i < SHARDS_MAX; i++)
         relay->shards[i].asked = relay->shards[i].known = false;
-    relay->call = plankton_v1_task_logger_relay_events_call(relay->channel, &options, &callbacks, relay);
+    relay->call =
+        plankton_v1_task_logger_relay_events_call(relay->channel, &options, &callbacks, relay);
     if (host_has_cluster(relay->host))
         pump_all(relay);
 }
@@ -178,7 +187,8 @@ void relay_events(struct relay *relay, const struct store_events *events)
 
     if (state->committed < last)
         state->committed = last;
-    bool in_step = relay->call && state->known && !state->reading && events->first == state->sent + 1 && rpc_call_writable(relay->call);
+    bool in_step = relay->call && state->known && !state->reading &&
+                   events->first == state->sent + 1 && rpc_call_writable(relay->call);
     if (in_step && send_request(relay, events->shard, events->first, events->packed))
         shard_sent(state, events);
     else
@@ -195,7 +205,8 @@ uint64_t relay_lag(const struct relay *relay)
     return lag;
 }
 
-struct relay *relay_new(struct loop *loop, struct host *host, const char *logger_address, const struct cluster_key *key)
+struct relay *relay_new(struct loop *loop, struct host *host, const char *logger_address,
+                        const struct cluster_key *key)
 {
     struct relay *relay = mem_zalloc(sizeof *relay);
     struct rpc_channel_options options = {0};

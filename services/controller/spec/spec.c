@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A submitted TaskSpec, checked and turned into what the engine and the database keep; and back, when a row is loaded. */
+/* A submitted TaskSpec, checked and turned into what the engine and the database keep; and back,
+ * when a row is loaded. */
 #include "spec/spec.h"
 
 #include <math.h>
@@ -20,18 +21,23 @@ struct spec_check {
 
 static enum status refuse(const struct spec_check *check, const char *field, const char *what)
 {
-    return error_field(check->err, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", arena_printf(check->arena, "%s%s", check->prefix, field),
-                       "%s%s %s", check->prefix, field, what);
+    return error_field(check->err, STATUS_INVALID_ARGUMENT, "INVALID_FIELD",
+                       arena_printf(check->arena, "%s%s", check->prefix, field), "%s%s %s",
+                       check->prefix, field, what);
 }
 
-static enum status check_name(const struct spec_check *check, const char *text, size_t bytes_max, const char *field)
+static enum status check_name(const struct spec_check *check, const char *text, size_t bytes_max,
+                              const char *field)
 {
     if (!text_is_name(text, bytes_max))
-        return refuse(check, field, "must be lower-case letters, digits, dots, dashes and underscores, at most 64, beginning with a letter or digit");
+        return refuse(check, field,
+                      "must be lower-case letters, digits, dots, dashes and underscores, at most "
+                      "64, beginning with a letter or digit");
     return STATUS_OK;
 }
 
-static enum status check_duration(const struct spec_check *check, const Google__Protobuf__Duration *duration, const char *field,
+static enum status check_duration(const struct spec_check *check,
+                                  const Google__Protobuf__Duration *duration, const char *field,
                                   int64_t *ret_ms)
 {
     if (!duration)
@@ -46,7 +52,8 @@ static enum status check_duration(const struct spec_check *check, const Google__
     return STATUS_OK;
 }
 
-static enum status convert_retry(const struct spec_check *check, const Plankton__V1__RetryPolicy *retry, struct engine_retry *ret)
+static enum status convert_retry(const struct spec_check *check,
+                                 const Plankton__V1__RetryPolicy *retry, struct engine_retry *ret)
 {
     enum status st;
 
@@ -57,12 +64,14 @@ static enum status convert_retry(const struct spec_check *check, const Plankton_
         return refuse(check, "retry.maxAttempts", "must be between 1 and 1000");
     if (retry->max_attempts)
         ret->max_attempts = (uint32_t)retry->max_attempts;
-    st = check_duration(check, retry->initial_backoff, "retry.initialBackoff", &ret->initial_backoff_ms);
+    st = check_duration(check, retry->initial_backoff, "retry.initialBackoff",
+                        &ret->initial_backoff_ms);
     if (st == STATUS_OK)
         st = check_duration(check, retry->max_backoff, "retry.maxBackoff", &ret->max_backoff_ms);
     if (st != STATUS_OK)
         return st;
-    if (!isfinite(retry->multiplier) || (retry->multiplier != 0 && (retry->multiplier < 1 || retry->multiplier > MULTIPLIER_MAX)))
+    if (!isfinite(retry->multiplier) ||
+        (retry->multiplier != 0 && (retry->multiplier < 1 || retry->multiplier > MULTIPLIER_MAX)))
         return refuse(check, "retry.multiplier", "must be between 1 and 100");
     if (retry->multiplier != 0)
         ret->multiplier = retry->multiplier;
@@ -78,7 +87,9 @@ static enum status convert_retry(const struct spec_check *check, const Plankton_
     return STATUS_OK;
 }
 
-static enum status convert_timeouts(const struct spec_check *check, const Plankton__V1__Timeouts *timeout, struct engine_timeouts *ret)
+static enum status convert_timeouts(const struct spec_check *check,
+                                    const Plankton__V1__Timeouts *timeout,
+                                    struct engine_timeouts *ret)
 {
     enum status st;
 
@@ -99,47 +110,57 @@ static bool variable_name(const char *name)
 {
     size_t len = strlen(name);
 
-    if (len == 0 || len > VARIABLE_NAME_BYTES_MAX || (name[0] >= '0' && name[0] <= '9') || strncmp(name, "PLANKTON_", 9) == 0)
+    if (len == 0 || len > VARIABLE_NAME_BYTES_MAX || (name[0] >= '0' && name[0] <= '9') ||
+        strncmp(name, "PLANKTON_", 9) == 0)
         return false;
     for (const char *c = name; *c; c++)
-        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_'))
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+              *c == '_'))
             return false;
     return true;
 }
 
-static enum status check_environment(const struct spec_check *check, const Plankton__V1__Environment *environment)
+static enum status check_environment(const struct spec_check *check,
+                                     const Plankton__V1__Environment *environment)
 {
     int64_t bytes;
 
     for (size_t i = 0; i < environment->n_variables; i++)
         if (!variable_name(environment->variables[i]->key))
-            return refuse(check, arena_printf(check->arena, "environment.variables.%s", environment->variables[i]->key),
+            return refuse(check,
+                          arena_printf(check->arena, "environment.variables.%s",
+                                       environment->variables[i]->key),
                           "is not a name for a variable ([A-Za-z_][A-Za-z0-9_]*, not PLANKTON_*)");
     for (size_t i = 0; i < environment->n_secrets; i++)
         if (!variable_name(environment->secrets[i]))
-            return refuse(check, arena_printf(check->arena, "environment.secrets[%zu]", i), "is not a name for a secret");
+            return refuse(check, arena_printf(check->arena, "environment.secrets[%zu]", i),
+                          "is not a name for a secret");
     if (environment->n_requires > ENGINE_LABELS_MAX)
         return refuse(check, "environment.requires", "must have at most 32 labels");
-    if (*environment->sandbox && !str_eq(environment->sandbox, "strict") && !str_eq(environment->sandbox, "standard") &&
-        !str_eq(environment->sandbox, "none"))
+    if (*environment->sandbox && !str_eq(environment->sandbox, "strict") &&
+        !str_eq(environment->sandbox, "standard") && !str_eq(environment->sandbox, "none"))
         return refuse(check, "environment.sandbox", "must be strict, standard or none");
-    if (environment->resources && *environment->resources->memory && !text_to_bytes(environment->resources->memory, &bytes))
+    if (environment->resources && *environment->resources->memory &&
+        !text_to_bytes(environment->resources->memory, &bytes))
         return refuse(check, "environment.resources.memory", "must be a size such as 512Mi");
     return STATUS_OK;
 }
 
-static void convert_requires(struct arena *arena, const Plankton__V1__Environment *environment, struct engine_spec *ret)
+static void convert_requires(struct arena *arena, const Plankton__V1__Environment *environment,
+                             struct engine_spec *ret)
 {
     if (!environment || !environment->n_requires)
         return;
     struct engine_label *labels = ARENA_ARRAY(arena, struct engine_label, environment->n_requires);
     for (size_t i = 0; i < environment->n_requires; i++)
-        labels[i] = (struct engine_label){environment->requires[i]->key, environment->requires[i]->value};
+        labels[i] = (struct engine_label){environment->requires[i] -> key,
+                                          environment -> requires[i] -> value};
     ret->requires = labels;
     ret->requires_len = (uint32_t)environment->n_requires;
 }
 
-static struct slice message_text(struct pbjson_registry *registry, struct arena *arena, const ProtobufCMessage *message)
+static struct slice message_text(struct pbjson_registry *registry, struct arena *arena,
+                                 const ProtobufCMessage *message)
 {
     struct buf buf;
 
@@ -152,7 +173,8 @@ static struct slice message_text(struct pbjson_registry *registry, struct arena 
 }
 
 /* What is not in columns of its own: nothing at all in the common case. */
-static enum status convert_texts(struct pbjson_registry *registry, const struct spec_check *check, const Plankton__V1__TaskSpec *spec, struct engine_spec *ret)
+static enum status convert_texts(struct pbjson_registry *registry, const struct spec_check *check,
+                                 const Plankton__V1__TaskSpec *spec, struct engine_spec *ret)
 {
     Plankton__V1__TaskSpec rest = *spec;
 
@@ -163,29 +185,35 @@ static enum status convert_texts(struct pbjson_registry *registry, const struct 
         return STATUS_OK;
     ret->spec_text = message_text(registry, check->arena, &rest.base);
     if (!ret->spec_text.len || ret->spec_text.len > ENGINE_SPEC_TEXT_BYTES_MAX)
-        return refuse(check, "environment", "and the other settings must be at most 64 KiB of JSON");
+        return refuse(check, "environment",
+                      "and the other settings must be at most 64 KiB of JSON");
     if (spec->environment && plankton__v1__environment__get_packed_size(spec->environment))
         ret->environment = message_text(registry, check->arena, &spec->environment->base);
     return STATUS_OK;
 }
 
-static enum status convert_parameters(const struct spec_check *check, const Plankton__V1__Json *parameters, struct slice *ret)
+static enum status convert_parameters(const struct spec_check *check,
+                                      const Plankton__V1__Json *parameters, struct slice *ret)
 {
     struct error error = {0};
     struct slice text = slice_of(parameters && *parameters->text ? parameters->text : "{}");
 
     if (json_check(text, ENGINE_PARAMETERS_BYTES_MAX, &error) != STATUS_OK) {
         if (text.len > ENGINE_PARAMETERS_BYTES_MAX)
-            return error_field(check->err, STATUS_INVALID_ARGUMENT, "PAYLOAD_TOO_LARGE", arena_printf(check->arena, "%sparameters", check->prefix),
-                               "%sparameters are %zu bytes, at most %zu are allowed", check->prefix, text.len, ENGINE_PARAMETERS_BYTES_MAX);
-        return error_field(check->err, STATUS_INVALID_ARGUMENT, "INVALID_JSON", arena_printf(check->arena, "%sparameters", check->prefix), "%s",
+            return error_field(check->err, STATUS_INVALID_ARGUMENT, "PAYLOAD_TOO_LARGE",
+                               arena_printf(check->arena, "%sparameters", check->prefix),
+                               "%sparameters are %zu bytes, at most %zu are allowed", check->prefix,
+                               text.len, ENGINE_PARAMETERS_BYTES_MAX);
+        return error_field(check->err, STATUS_INVALID_ARGUMENT, "INVALID_JSON",
+                           arena_printf(check->arena, "%sparameters", check->prefix), "%s",
                            error.message);
     }
     *ret = text;
     return STATUS_OK;
 }
 
-enum status spec_from_message(struct pbjson_registry *registry, struct arena *arena, const Plankton__V1__TaskSpec *spec, const char *prefix,
+enum status spec_from_message(struct pbjson_registry *registry, struct arena *arena,
+                              const Plankton__V1__TaskSpec *spec, const char *prefix,
                               struct engine_spec *ret, struct error *err)
 {
     struct spec_check check = {arena, prefix, err};
@@ -193,7 +221,8 @@ enum status spec_from_message(struct pbjson_registry *registry, struct arena *ar
 
     *ret = (struct engine_spec){0};
     if (!spec)
-        return error_field(err, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "task", "a task is needed");
+        return error_field(err, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "task",
+                           "a task is needed");
     if (!*spec->type)
         return refuse(&check, "type", "is needed");
     st = check_name(&check, spec->type, ENGINE_TYPE_BYTES_MAX, "type");
@@ -203,7 +232,9 @@ enum status spec_from_message(struct pbjson_registry *registry, struct arena *ar
         return st;
     ret->type = spec->type;
     ret->queue = *spec->queue ? spec->queue : "default";
-    ret->priority = spec->_priority_case == PLANKTON__V1__TASK_SPEC___PRIORITY_PRIORITY ? spec->priority : SPEC_PRIORITY_DEFAULT;
+    ret->priority = spec->_priority_case == PLANKTON__V1__TASK_SPEC___PRIORITY_PRIORITY
+                        ? spec->priority
+                        : SPEC_PRIORITY_DEFAULT;
     if (ret->priority < 0 || ret->priority > SPEC_PRIORITY_MAX)
         return refuse(&check, "priority", "must be between 0 and 9");
     st = convert_parameters(&check, spec->parameters, &ret->parameters);
@@ -216,7 +247,8 @@ enum status spec_from_message(struct pbjson_registry *registry, struct arena *ar
     if (st == STATUS_OK && spec->n_labels > SPEC_LABELS_MAX)
         st = refuse(&check, "labels", "must have at most 32 entries");
     for (size_t i = 0; st == STATUS_OK && i < spec->n_labels; i++)
-        if (strlen(spec->labels[i]->key) > SPEC_LABEL_BYTES_MAX || strlen(spec->labels[i]->value) > SPEC_LABEL_BYTES_MAX)
+        if (strlen(spec->labels[i]->key) > SPEC_LABEL_BYTES_MAX ||
+            strlen(spec->labels[i]->value) > SPEC_LABEL_BYTES_MAX)
             st = refuse(&check, "labels", "must have keys and values of at most 256 bytes");
     if (st != STATUS_OK)
         return st;
@@ -226,8 +258,8 @@ enum status spec_from_message(struct pbjson_registry *registry, struct arena *ar
     return convert_texts(registry, &check, spec, ret);
 }
 
-enum status spec_labels_text(struct arena *arena, size_t n, char *const *keys, char *const *values, const char *field, struct slice *ret,
-                           struct error *err)
+enum status spec_labels_text(struct arena *arena, size_t n, char *const *keys, char *const *values,
+                             const char *field, struct slice *ret, struct error *err)
 {
     struct buf buf;
 
@@ -235,13 +267,15 @@ enum status spec_labels_text(struct arena *arena, size_t n, char *const *keys, c
     if (!n)
         return STATUS_OK;
     if (n > SPEC_LABELS_MAX)
-        return error_field(err, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", field, "%s must have at most %d entries", field, SPEC_LABELS_MAX);
+        return error_field(err, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", field,
+                           "%s must have at most %d entries", field, SPEC_LABELS_MAX);
     buf_init(&buf, SPEC_LABELS_MAX * (2 * 6 * SPEC_LABEL_BYTES_MAX + 8));
     buf_putc(&buf, '{');
     for (size_t i = 0; i < n; i++) {
         if (strlen(keys[i]) > SPEC_LABEL_BYTES_MAX || strlen(values[i]) > SPEC_LABEL_BYTES_MAX) {
             buf_fini(&buf);
-            return error_field(err, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", field, "%s must have keys and values of at most %d bytes", field,
+            return error_field(err, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", field,
+                               "%s must have keys and values of at most %d bytes", field,
                                SPEC_LABEL_BYTES_MAX);
         }
         if (i)
@@ -256,13 +290,14 @@ enum status spec_labels_text(struct arena *arena, size_t n, char *const *keys, c
     return STATUS_OK;
 }
 
-const Plankton__V1__TaskSpec *spec_message(struct pbjson_registry *registry, struct arena *arena, struct slice spec_text)
+const Plankton__V1__TaskSpec *spec_message(struct pbjson_registry *registry, struct arena *arena,
+                                           struct slice spec_text)
 {
     static const struct pbjson_options options = {.ignore_unknown = true};
     ProtobufCMessage *message = NULL;
 
-    if (!spec_text.len ||
-        pbjson_from_text(registry, &plankton__v1__task_spec__descriptor, spec_text, arena, &options, &message, NULL) != STATUS_OK)
+    if (!spec_text.len || pbjson_from_text(registry, &plankton__v1__task_spec__descriptor,
+                                           spec_text, arena, &options, &message, NULL) != STATUS_OK)
         return NULL;
     return (const Plankton__V1__TaskSpec *)message;
 }
@@ -275,7 +310,8 @@ void spec_complete(struct pbjson_registry *registry, struct arena *arena, struct
     spec->retry = ENGINE_RETRY_DEFAULT;
     if (!stored)
         return;
-    /* what was accepted once is taken as it is: a limit that has become tighter must not lose a task */
+    /* what was accepted once is taken as it is: a limit that has become tighter must not lose a
+     * task */
     (void)!convert_retry(&check, stored->retry, &spec->retry);
     (void)!convert_timeouts(&check, stored->timeout, &spec->timeouts);
     convert_requires(arena, stored->environment, spec);

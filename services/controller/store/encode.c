@@ -83,7 +83,8 @@ static char *text_or_empty(const char *text)
     return text ? (char *)text : (char *)protobuf_c_empty_string;
 }
 
-static void event_message(struct arena *arena, const struct engine_event *event, Plankton__V1__Event *out)
+static void event_message(struct arena *arena, const struct engine_event *event,
+                          Plankton__V1__Event *out)
 {
     plankton__v1__event__init(out);
     out->number = event->number;
@@ -103,7 +104,8 @@ static void event_message(struct arena *arena, const struct engine_event *event,
     out->due_unix_us = event->due_us;
     out->type = text_or_empty(event->type);
     out->last_log_seq = event->last_log_seq;
-    out->result = event->result.len ? arena_strndup(arena, event->result.data, event->result.len) : text_or_empty(NULL);
+    out->result = event->result.len ? arena_strndup(arena, event->result.data, event->result.len)
+                                    : text_or_empty(NULL);
 }
 
 static size_t put_varint(uint8_t *out, size_t value)
@@ -124,7 +126,8 @@ struct slice encode_events(struct arena *arena, const struct engine_event *event
 
     for (uint32_t i = 0; i < n; i++) {
         event_message(arena, &events[i], &message);
-        total += plankton__v1__event__get_packed_size(&message) + 11; /* tag and the longest length */
+        total +=
+            plankton__v1__event__get_packed_size(&message) + 11; /* tag and the longest length */
     }
     uint8_t *data = arena_alloc(arena, total + 1);
     for (uint32_t i = 0; i < n; i++) {

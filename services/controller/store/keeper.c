@@ -7,8 +7,8 @@
 #include "sql/shard.h"
 #include "store_internal.h"
 
-#define STANDBY_POLL_MS 1000   /* a standby looks for expired leases this often */
-#define RETRY_MS 100           /* after a failed acquire */
+#define STANDBY_POLL_MS 1000 /* a standby looks for expired leases this often */
+#define RETRY_MS 100         /* after a failed acquire */
 #define PARTITION_CHECK_MS 3600000
 #define SQLSTATE_LOCK_TIMEOUT "SQLSTATE_55P03"
 
@@ -57,14 +57,17 @@ bool store_shard_valid(const struct store *store, uint16_t shard)
 
 /* ---- taking ---- */
 
-static void acquired(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata);
+static void acquired(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                     const struct error *err, void *userdata);
 
-static void writers_ended(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void writers_ended(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                          const struct error *err, void *userdata)
 {
     keeper_acquire_soon(userdata, RETRY_MS);
 }
 
-/* Somebody deposed holds the rows' locks and will never commit: its backend shows `active`, no timeout of its own ends it. */
+/* Somebody deposed holds the rows' locks and will never commit: its backend shows `active`, no
+ * timeout of its own ends it. */
 static void end_writers(struct store *store)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(0);
@@ -97,8 +100,10 @@ static void acquire(struct store *store)
         return;
     }
     struct db_param partitions[] = {DB_TIME_PARAM(clock_unix_us())};
-    struct db_param params[] = {db_array_param(ids), DB_TEXT_PARAM(store->options.instance), DB_TEXT_PARAM(store->options.address),
-                                DB_I64_PARAM(store->options.shard_lease_ms), DB_BOOL_PARAM(was_ours)};
+    struct db_param params[] = {db_array_param(ids), DB_TEXT_PARAM(store->options.instance),
+                                DB_TEXT_PARAM(store->options.address),
+                                DB_I64_PARAM(store->options.shard_lease_ms),
+                                DB_BOOL_PARAM(was_ours)};
     store->acquiring = true;
     store->renew_sent_us = clock_monotonic_us();
     db_txn_add(txn, &SQL_partitions_ensure, partitions, 1);
@@ -120,11 +125,13 @@ void keeper_acquire_soon(struct store *store, uint64_t delay_ms)
         loop_timer_start(store->acquire_timer, delay_ms, 0);
 }
 
-static void begin_of(struct store *store, const struct db_result *result, size_t row, struct load_shard *ret)
+static void begin_of(struct store *store, const struct db_result *result, size_t row,
+                     struct load_shard *ret)
 {
     int64_t clock_us = row_time(result, row, 3), database_us = db_i64(result, row, 9);
 
-    *ret = (struct load_shard){.shard = (uint16_t)db_i64(result, row, 0), .epoch = (uint32_t)db_i64(result, row, 1)};
+    *ret = (struct load_shard){.shard = (uint16_t)db_i64(result, row, 0),
+                               .epoch = (uint32_t)db_i64(result, row, 1)};
     ret->begin = (struct engine_load_begin){.shard = ret->shard,
                                             .epoch = ret->epoch,
                                             .seq = (uint64_t)db_i64(result, row, 2),
@@ -137,7 +144,8 @@ static void begin_of(struct store *store, const struct db_result *result, size_t
                                             .due_next_us = ENGINE_FOREVER};
 }
 
-static void acquired(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void acquired(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                     const struct error *err, void *userdata)
 {
     struct store *store = userdata;
 
@@ -159,7 +167,9 @@ static void acquired(enum db_outcome outcome, struct db_result *const *results, 
     AUTO(arena_freep) struct arena *arena = arena_new(0);
     size_t rows = db_rows(results[1]);
     struct load_shard *shards = ARENA_ARRAY(arena, struct load_shard, rows + 1);
-    uint64_t valid_us = store->renew_sent_us + (uint64_t)(store->options.shard_lease_ms - store->options.lease_margin_ms) * 1000;
+    uint64_t valid_us =
+        store->renew_sent_us +
+        (uint64_t)(store->options.shard_lease_ms - store->options.lease_margin_ms) * 1000;
     for (size_t i = 0; i < rows; i++) {
         begin_of(store, results[1], i, &shards[i]);
         struct shard_slot *slot = &store->shards[shards[i].shard];
@@ -180,16 +190,20 @@ static void acquired(enum db_outcome outcome, struct db_result *const *results, 
 
 /* ---- renewing ---- */
 
-static void renewed(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void renewed(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                    const struct error *err, void *userdata)
 {
     struct store *store = userdata;
     bool kept[SHARDS_MAX] = {false};
 
     if (outcome != DB_COMMITTED)
-        return; /* the lease runs on by its clock; the next renewal or the lost connection decides */
+        return; /* the lease runs on by its clock; the next renewal or the lost connection decides
+                 */
     for (size_t i = 0; i < db_rows(results[0]); i++)
         kept[db_i64(results[0], i, 0)] = true;
-    uint64_t valid_us = store->renew_sent_us + (uint64_t)(store->options.shard_lease_ms - store->options.lease_margin_ms) * 1000;
+    uint64_t valid_us =
+        store->renew_sent_us +
+        (uint64_t)(store->options.shard_lease_ms - store->options.lease_margin_ms) * 1000;
     for (uint16_t i = 0; i < store->cluster.shards; i++) {
         struct shard_slot *slot = &store->shards[i];
         if (slot->state != SHARD_OWNED && slot->state != SHARD_LOADING)
@@ -208,7 +222,8 @@ static void renew_due(void *userdata)
     if (!store->up || !store->checked || store->stopping || store->acquiring)
         return;
     struct db_txn *txn = db_txn_new(store->writer);
-    struct db_array *ids = db_array_new(db_txn_arena(txn), DB_I16), *epochs = db_array_new(db_txn_arena(txn), DB_I32);
+    struct db_array *ids = db_array_new(db_txn_arena(txn), DB_I16),
+                    *epochs = db_array_new(db_txn_arena(txn), DB_I32);
     size_t n = 0;
     for (uint16_t i = 0; i < store->cluster.shards; i++)
         if (store->shards[i].state == SHARD_OWNED || store->shards[i].state == SHARD_LOADING) {
@@ -220,13 +235,15 @@ static void renew_due(void *userdata)
         db_txn_discard(txn);
         return;
     }
-    struct db_param params[] = {db_array_param(ids), db_array_param(epochs), DB_I64_PARAM(store->options.shard_lease_ms)};
+    struct db_param params[] = {db_array_param(ids), db_array_param(epochs),
+                                DB_I64_PARAM(store->options.shard_lease_ms)};
     store->renew_sent_us = clock_monotonic_us();
     db_txn_add(txn, &SQL_shard_renew, params, 3);
     db_txn_send(txn, renewed, store);
 }
 
-static void partitions_done(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void partitions_done(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                            const struct error *err, void *userdata)
 {
     if (outcome != DB_COMMITTED)
         log_warn("store.partitions", LOG_ERR(err));
@@ -243,7 +260,8 @@ static void partition_due(void *userdata)
 
 /* ---- the connection ---- */
 
-static void cluster_read(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void cluster_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                         const struct error *err, void *userdata)
 {
     struct store *store = userdata;
 
@@ -271,7 +289,8 @@ static void schema_checked(enum status status, const struct error *err, void *us
     }
     keeper_health(store, err->message);
     if (status != STATUS_UNAVAILABLE)
-        loop_timer_start(store->acquire_timer, STANDBY_POLL_MS, 0); /* not migrated yet: look again */
+        loop_timer_start(store->acquire_timer, STANDBY_POLL_MS,
+                         0); /* not migrated yet: look again */
 }
 
 /* While the schema is not there the acquire timer asks for it again. */
@@ -309,13 +328,15 @@ void keeper_start(struct store *store)
     store->acquire_timer = loop_timer_new(store->loop, acquire_or_check_due, store);
     store->renew_timer = loop_timer_new(store->loop, renew_due, store);
     store->partition_timer = loop_timer_new(store->loop, partition_due, store);
-    loop_timer_start(store->renew_timer, (uint64_t)store->options.renew_ms, (uint64_t)store->options.renew_ms);
+    loop_timer_start(store->renew_timer, (uint64_t)store->options.renew_ms,
+                     (uint64_t)store->options.renew_ms);
     loop_timer_start(store->partition_timer, PARTITION_CHECK_MS, PARTITION_CHECK_MS);
 }
 
 /* ---- giving up ---- */
 
-static void released(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void released(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                     const struct error *err, void *userdata)
 {
     struct store *store = userdata;
 
@@ -327,7 +348,8 @@ static void released(enum db_outcome outcome, struct db_result *const *results, 
 void keeper_release(struct store *store)
 {
     struct db_txn *txn = db_txn_new(store->writer);
-    struct db_array *ids = db_array_new(db_txn_arena(txn), DB_I16), *epochs = db_array_new(db_txn_arena(txn), DB_I32);
+    struct db_array *ids = db_array_new(db_txn_arena(txn), DB_I16),
+                    *epochs = db_array_new(db_txn_arena(txn), DB_I32);
 
     for (uint16_t i = 0; i < store->cluster.shards; i++)
         if (store->shards[i].state == SHARD_OWNED || store->shards[i].state == SHARD_LOADING) {

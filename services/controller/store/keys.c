@@ -32,13 +32,16 @@ static void op_end(struct key_op *op)
     free(op);
 }
 
-static void key_of_row(struct arena *arena, const struct db_result *result, size_t row, struct store_key *ret)
+static void key_of_row(struct arena *arena, const struct db_result *result, size_t row,
+                       struct store_key *ret)
 {
     *ret = (struct store_key){.id = db_id(result, row, 0),
                               .namespace_id = (uint32_t)db_i64(result, row, 1),
                               .namespace_name = row_text(arena, result, row, 2),
                               .name = row_text(arena, result, row, 3),
-                              .role = str_eq(row_text(arena, result, row, 4), "admin") ? STORE_ROLE_ADMIN : STORE_ROLE_WORKER,
+                              .role = str_eq(row_text(arena, result, row, 4), "admin")
+                                          ? STORE_ROLE_ADMIN
+                                          : STORE_ROLE_WORKER,
                               .single_use = db_i64(result, row, 6) != 0,
                               .created_us = row_time(result, row, 7),
                               .expires_us = row_time(result, row, 8),
@@ -47,7 +50,8 @@ static void key_of_row(struct arena *arena, const struct db_result *result, size
     memcpy(ret->digest, db_slice(result, row, 5).data, 32);
 }
 
-static void key_answered(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void key_answered(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                         const struct error *err, void *userdata)
 {
     struct key_op *op = userdata;
     struct store_key key;
@@ -68,7 +72,8 @@ static struct db_param digest_param(const uint8_t digest[32])
     return DB_BYTES_PARAM(((struct slice){(const char *)digest, 32}));
 }
 
-void store_key_insert(struct store *store, const struct store_key *key, store_key_fn done, void *userdata)
+void store_key_insert(struct store *store, const struct store_key *key, store_key_fn done,
+                      void *userdata)
 {
     struct key_op *op = op_new(store, userdata);
     struct db_txn *txn = db_txn_new(store_reader(store));
@@ -89,7 +94,8 @@ void store_key_insert(struct store *store, const struct store_key *key, store_ke
     db_txn_send(txn, key_answered, op);
 }
 
-void store_key_find(struct store *store, const uint8_t digest[32], int64_t now_us, store_key_fn done, void *userdata)
+void store_key_find(struct store *store, const uint8_t digest[32], int64_t now_us,
+                    store_key_fn done, void *userdata)
 {
     struct key_op *op = op_new(store, userdata);
     struct db_txn *txn = db_txn_new(store_reader(store));
@@ -102,7 +108,8 @@ void store_key_find(struct store *store, const uint8_t digest[32], int64_t now_u
     db_txn_send(txn, key_answered, op);
 }
 
-void store_key_redeem(struct store *store, const uint8_t digest[32], int64_t now_us, store_key_fn done, void *userdata)
+void store_key_redeem(struct store *store, const uint8_t digest[32], int64_t now_us,
+                      store_key_fn done, void *userdata)
 {
     struct key_op *op = op_new(store, userdata);
     struct db_param params[] = {digest_param(digest), DB_TIME_PARAM(now_us)};
@@ -111,11 +118,13 @@ void store_key_redeem(struct store *store, const uint8_t digest[32], int64_t now
     db_query(store_reader(store), &SQL_key_redeem, params, 2, key_answered, op);
 }
 
-void store_key_revoke(struct store *store, uint32_t namespace_id, const struct id *id, int64_t now_us, store_key_fn done, void *userdata)
+void store_key_revoke(struct store *store, uint32_t namespace_id, const struct id *id,
+                      int64_t now_us, store_key_fn done, void *userdata)
 {
     struct key_op *op = op_new(store, userdata);
     struct db_txn *txn = db_txn_new(store_reader(store));
-    struct db_param params[] = {DB_UUID_PARAM(*id), DB_I32_PARAM(namespace_id), DB_TIME_PARAM(now_us)};
+    struct db_param params[] = {DB_UUID_PARAM(*id), DB_I32_PARAM(namespace_id),
+                                DB_TIME_PARAM(now_us)};
 
     op->fn.key = done;
     op->answer_at = 1;
@@ -124,7 +133,8 @@ void store_key_revoke(struct store *store, uint32_t namespace_id, const struct i
     db_txn_send(txn, key_answered, op);
 }
 
-static void keys_answered(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void keys_answered(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                          const struct error *err, void *userdata)
 {
     struct key_op *op = userdata;
 
@@ -140,7 +150,8 @@ static void keys_answered(enum db_outcome outcome, struct db_result *const *resu
     op_end(op);
 }
 
-void store_key_list(struct store *store, uint32_t namespace_id, const struct id *before, uint32_t limit, store_keys_fn done, void *userdata)
+void store_key_list(struct store *store, uint32_t namespace_id, const struct id *before,
+                    uint32_t limit, store_keys_fn done, void *userdata)
 {
     struct key_op *op = op_new(store, userdata);
     struct db_param params[] = {DB_I32_PARAM(namespace_id), param_id(before), DB_I32_PARAM(limit)};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A rebuild: after the new epochs are committed, everything that is not finished, in two rounds of reads. */
+/* A rebuild: after the new epochs are committed, everything that is not finished, in two rounds of
+ * reads. */
 #include <stdlib.h>
 
 #include "log/log.h"
@@ -45,7 +46,8 @@ static bool current(const struct load *load, const struct load_shard *shard)
 {
     const struct shard_slot *slot = &load->store->shards[shard->shard];
 
-    return slot->state == SHARD_LOADING && slot->epoch == shard->epoch && slot->load == load->number;
+    return slot->state == SHARD_LOADING && slot->epoch == shard->epoch &&
+           slot->load == load->number;
 }
 
 static void load_failed(struct load *load, const char *why)
@@ -64,7 +66,8 @@ static void give(struct load *load, struct engine_command *command)
     load->store->callbacks.on_load(command, load->store->userdata);
 }
 
-static void give_rows(struct load *load, uint16_t shard, const struct engine_task_row *tasks, size_t n)
+static void give_rows(struct load *load, uint16_t shard, const struct engine_task_row *tasks,
+                      size_t n)
 {
     struct engine_command command = {.kind = ENGINE_LOAD_ROWS, .load_rows = {.shard = shard}};
     struct engine_task_row *own = ARENA_ARRAY(&load->arena, struct engine_task_row, n + 1);
@@ -80,8 +83,10 @@ static void give_rows(struct load *load, uint16_t shard, const struct engine_tas
 static void give_runs_and_journal(struct load *load, uint16_t shard)
 {
     struct engine_command command = {.kind = ENGINE_LOAD_ROWS, .load_rows = {.shard = shard}};
-    struct engine_run_load *runs = ARENA_ARRAY(&load->arena, struct engine_run_load, load->runs_len + 1);
-    struct engine_journal_load *journals = ARENA_ARRAY(&load->arena, struct engine_journal_load, load->journals_len + 1);
+    struct engine_run_load *runs =
+        ARENA_ARRAY(&load->arena, struct engine_run_load, load->runs_len + 1);
+    struct engine_journal_load *journals =
+        ARENA_ARRAY(&load->arena, struct engine_journal_load, load->journals_len + 1);
 
     for (size_t i = 0; i < load->runs_len; i++)
         if (load->runs[i].shard == shard && load->runs[i].compiled)
@@ -120,7 +125,8 @@ static void hand_over(struct load *load, const struct engine_task_row *tasks, si
 
 /* ---- second round: what the first has named ---- */
 
-static void second_read(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void second_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                        const struct error *err, void *userdata)
 {
     struct load *load = userdata;
 
@@ -129,7 +135,8 @@ static void second_read(enum db_outcome outcome, struct db_result *const *result
         return;
     }
     size_t of_runs = db_rows(results[0]), leased = db_rows(results[1]);
-    struct engine_task_row *tasks = ARENA_ARRAY(&load->arena, struct engine_task_row, of_runs + leased + 1);
+    struct engine_task_row *tasks =
+        ARENA_ARRAY(&load->arena, struct engine_task_row, of_runs + leased + 1);
     for (size_t i = 0; i < of_runs; i++)
         row_task(load->store, &load->arena, results[0], i, true, &tasks[i]);
     for (size_t i = 0; i < leased; i++)
@@ -140,8 +147,10 @@ static void second_read(enum db_outcome outcome, struct db_result *const *result
 static void second_round(struct load *load)
 {
     struct db_txn *txn = db_txn_new(store_reader(load->store));
-    struct db_array *runs = db_array_new(db_txn_arena(txn), DB_UUID), *low = db_array_new(db_txn_arena(txn), DB_UUID),
-                    *high = db_array_new(db_txn_arena(txn), DB_UUID), *ids = db_array_new(db_txn_arena(txn), DB_UUID);
+    struct db_array *runs = db_array_new(db_txn_arena(txn), DB_UUID),
+                    *low = db_array_new(db_txn_arena(txn), DB_UUID),
+                    *high = db_array_new(db_txn_arena(txn), DB_UUID),
+                    *ids = db_array_new(db_txn_arena(txn), DB_UUID);
 
     for (size_t i = 0; i < load->runs_len; i++) {
         struct id first, last;
@@ -172,11 +181,12 @@ static void read_journal(struct load *load, const struct db_result *result)
         struct engine_lease *list;
         uint32_t len = decode_leases(&load->arena, db_slice(result, i, 4), &list);
         load->journal_shards[i] = (uint16_t)db_i64(result, i, 0);
-        load->journals[i] = (struct engine_journal_load){.seq = (uint64_t)db_i64(result, i, 1),
-                                                         .first_event = (uint64_t)db_i64(result, i, 2),
-                                                         .events_len = (uint32_t)db_i64(result, i, 3),
-                                                         .leases = list,
-                                                         .leases_len = len};
+        load->journals[i] =
+            (struct engine_journal_load){.seq = (uint64_t)db_i64(result, i, 1),
+                                         .first_event = (uint64_t)db_i64(result, i, 2),
+                                         .events_len = (uint32_t)db_i64(result, i, 3),
+                                         .leases = list,
+                                         .leases_len = len};
         leases += len;
     }
     load->leased = ARENA_ARRAY(&load->arena, struct id, leases + 1);
@@ -197,8 +207,9 @@ static void read_runs(struct load *load, const struct db_result *result)
         row_run(&load->arena, result, i, &run->load.row);
         run->load.row.parked = db_i64(result, i, RUN_COLUMNS + 1) != 0;
         run->shard = id_shard(&run->load.row.id);
-        run->compiled = store->callbacks.plan_of(&run->load.row.plan_id, run->load.row.plan_version, db_slice(result, i, RUN_COLUMNS),
-                                                 &run->load.plan, store->userdata, &error) == STATUS_OK;
+        run->compiled = store->callbacks.plan_of(&run->load.row.plan_id, run->load.row.plan_version,
+                                                 db_slice(result, i, RUN_COLUMNS), &run->load.plan,
+                                                 store->userdata, &error) == STATUS_OK;
         if (!run->compiled)
             log_error("run.plan_unreadable", LOG_ID("run", &run->load.row.id), LOG_ERR(&error));
     }
@@ -212,17 +223,19 @@ static struct load_shard *shard_of(struct load *load, uint16_t number)
     return NULL;
 }
 
-static void read_queues(struct load *load, const struct db_result *queues, const struct db_result *due)
+static void read_queues(struct load *load, const struct db_result *queues,
+                        const struct db_result *due)
 {
     for (size_t i = 0; i < load->shards_len; i++)
-        load->shards[i].begin.queues = ARENA_ARRAY(&load->arena, struct engine_queue_name, db_rows(queues) + 1);
+        load->shards[i].begin.queues =
+            ARENA_ARRAY(&load->arena, struct engine_queue_name, db_rows(queues) + 1);
     for (size_t i = 0; i < db_rows(queues); i++) {
         struct load_shard *shard = shard_of(load, (uint16_t)db_i64(queues, i, 0));
         if (!shard)
             continue;
         struct engine_queue_name *names = (struct engine_queue_name *)shard->begin.queues;
-        names[shard->begin.queues_len++] =
-            (struct engine_queue_name){(uint32_t)db_i64(queues, i, 1), row_text(&load->arena, queues, i, 2)};
+        names[shard->begin.queues_len++] = (struct engine_queue_name){
+            (uint32_t)db_i64(queues, i, 1), row_text(&load->arena, queues, i, 2)};
     }
     for (size_t i = 0; i < db_rows(due); i++) {
         struct load_shard *shard = shard_of(load, (uint16_t)db_i64(due, i, 0));
@@ -231,7 +244,8 @@ static void read_queues(struct load *load, const struct db_result *queues, const
     }
 }
 
-static void first_read(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void first_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                       const struct error *err, void *userdata)
 {
     struct load *load = userdata;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plans: cold reads and writes. A write is one transaction on a read connection, fenced by the home shard's epoch. */
+/* Plans: cold reads and writes. A write is one transaction on a read connection, fenced by the home
+ * shard's epoch. */
 #include <stdlib.h>
 
 #include "sql/plan.h"
@@ -46,7 +47,8 @@ static void op_fail(struct plan_op *op, enum status status, const char *reason, 
     op_end(op);
 }
 
-static void plan_of_row(struct arena *arena, const struct db_result *result, size_t row, struct store_plan *ret)
+static void plan_of_row(struct arena *arena, const struct db_result *result, size_t row,
+                        struct store_plan *ret)
 {
     *ret = (struct store_plan){.id = db_id(result, row, 0),
                                .namespace_id = (uint32_t)db_i64(result, row, 1),
@@ -63,7 +65,8 @@ static void plan_of_row(struct arena *arena, const struct db_result *result, siz
     memcpy(ret->digest, db_slice(result, row, 7).data, 32);
 }
 
-static void plan_answered(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void plan_answered(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                          const struct error *err, void *userdata)
 {
     struct plan_op *op = userdata;
     struct store_plan plan;
@@ -79,15 +82,17 @@ static void plan_answered(enum db_outcome outcome, struct db_result *const *resu
     op_end(op);
 }
 
-static void read_plan(struct plan_op *op, uint32_t namespace_id, const struct id *id, const char *name, uint32_t version)
+static void read_plan(struct plan_op *op, uint32_t namespace_id, const struct id *id,
+                      const char *name, uint32_t version)
 {
-    struct db_param params[] = {DB_I32_PARAM(namespace_id), param_id(id), param_text(name), DB_I32_PARAM(version)};
+    struct db_param params[] = {DB_I32_PARAM(namespace_id), param_id(id), param_text(name),
+                                DB_I32_PARAM(version)};
 
     db_query(store_reader(op->store), &SQL_plan_read, params, 4, plan_answered, op);
 }
 
-void store_plan_read(struct store *store, uint32_t namespace_id, const struct id *id, const char *name, uint32_t version, store_plan_fn done,
-                     void *userdata)
+void store_plan_read(struct store *store, uint32_t namespace_id, const struct id *id,
+                     const char *name, uint32_t version, store_plan_fn done, void *userdata)
 {
     struct plan_op *op = op_new(store, userdata);
 
@@ -104,7 +109,8 @@ static bool fence(struct plan_op *op, struct db_txn *txn, const struct id *id)
 
     if (slot->state != SHARD_OWNED) {
         db_txn_discard(txn);
-        op_fail(op, STATUS_UNAVAILABLE, "NOT_OWNER", "this controller does not own the plan's shard at the moment");
+        op_fail(op, STATUS_UNAVAILABLE, "NOT_OWNER",
+                "this controller does not own the plan's shard at the moment");
         return false;
     }
     struct db_param params[] = {DB_I16_PARAM(id_shard(id)), DB_I32_PARAM(slot->epoch)};
@@ -117,11 +123,13 @@ static void write_failed(struct plan_op *op, enum db_outcome outcome, const stru
     if (outcome == DB_FAILED && str_eq(err->reason, "SQLSTATE_22012"))
         op_fail(op, STATUS_ALREADY_EXISTS, "PLAN_NAME_TAKEN", "another plan has this name");
     else
-        op_fail(op, STATUS_UNAVAILABLE, err->reason, "the plan may not have been saved; repeat the call with the same request id");
+        op_fail(op, STATUS_UNAVAILABLE, err->reason,
+                "the plan may not have been saved; repeat the call with the same request id");
 }
 
 /* results: fence, [key], insert, [check]. */
-static void plan_inserted(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void plan_inserted(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                          const struct error *err, void *userdata)
 {
     struct plan_op *op = userdata;
     struct id id = op->plan.id;
@@ -132,9 +140,11 @@ static void plan_inserted(enum db_outcome outcome, struct db_result *const *resu
     }
     if (op->has_key && db_rows(results[1])) {
         struct slice digest = db_slice(results[1], 0, 2);
-        bool same = db_i64(results[1], 0, 1) == KEY_KIND_PLAN && digest.len == 32 && memcmp(digest.data, op->key_digest, 32) == 0;
+        bool same = db_i64(results[1], 0, 1) == KEY_KIND_PLAN && digest.len == 32 &&
+                    memcmp(digest.data, op->key_digest, 32) == 0;
         if (!same) {
-            op_fail(op, STATUS_ALREADY_EXISTS, "REQUEST_ID_CONFLICT", "the request id was used with another request");
+            op_fail(op, STATUS_ALREADY_EXISTS, "REQUEST_ID_CONFLICT",
+                    "the request id was used with another request");
             return;
         }
         id = db_id(results[1], 0, 0);
@@ -145,8 +155,8 @@ static void plan_inserted(enum db_outcome outcome, struct db_result *const *resu
     read_plan(op, op->plan.namespace_id, &id, NULL, 1);
 }
 
-void store_plan_insert(struct store *store, const struct store_plan *plan, const char *key, const uint8_t key_digest[32], store_plan_fn done,
-                       void *userdata)
+void store_plan_insert(struct store *store, const struct store_plan *plan, const char *key,
+                       const uint8_t key_digest[32], store_plan_fn done, void *userdata)
 {
     struct plan_op *op = op_new(store, userdata);
     struct db_txn *txn = db_txn_new(store_reader(store));
@@ -160,8 +170,9 @@ void store_plan_insert(struct store *store, const struct store_plan *plan, const
     if (!fence(op, txn, &plan->id))
         return;
     if (op->has_key) {
-        struct db_param params[] = {DB_I16_PARAM(shard),     DB_I32_PARAM(plan->namespace_id), DB_TEXT_PARAM(key),
-                                    DB_UUID_PARAM(plan->id), DB_BYTES_PARAM(digest),           DB_TIME_PARAM(plan->created_us)};
+        struct db_param params[] = {DB_I16_PARAM(shard),    DB_I32_PARAM(plan->namespace_id),
+                                    DB_TEXT_PARAM(key),     DB_UUID_PARAM(plan->id),
+                                    DB_BYTES_PARAM(digest), DB_TIME_PARAM(plan->created_us)};
         db_txn_add(txn, &SQL_plan_key_insert, params, 6);
     }
     struct db_param insert[] = {DB_UUID_PARAM(plan->id),
@@ -179,14 +190,16 @@ void store_plan_insert(struct store *store, const struct store_plan *plan, const
                                 DB_I16_PARAM(shard)};
     db_txn_add(txn, &SQL_plan_insert, insert, ARRAY_LEN(insert));
     if (op->has_key) {
-        struct db_param check[] = {DB_UUID_PARAM(plan->id), DB_I16_PARAM(shard), DB_I32_PARAM(plan->namespace_id), DB_TEXT_PARAM(key)};
+        struct db_param check[] = {DB_UUID_PARAM(plan->id), DB_I16_PARAM(shard),
+                                   DB_I32_PARAM(plan->namespace_id), DB_TEXT_PARAM(key)};
         db_txn_add(txn, &SQL_plan_insert_check, check, 4);
     }
     db_txn_send(txn, plan_inserted, op);
 }
 
 /* results: fence, lock, add. */
-static void version_added(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void version_added(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                          const struct error *err, void *userdata)
 {
     struct plan_op *op = userdata;
     struct id id = op->plan.id;
@@ -194,7 +207,8 @@ static void version_added(enum db_outcome outcome, struct db_result *const *resu
     if (outcome == DB_FAILED && err->status == STATUS_ALREADY_EXISTS) {
         op_fail(op, STATUS_ALREADY_EXISTS, "PLAN_NAME_TAKEN", "another plan has this name");
     } else if (outcome != DB_COMMITTED) {
-        op_fail(op, STATUS_UNAVAILABLE, err->reason, "the plan may not have been saved; look at its version before trying again");
+        op_fail(op, STATUS_UNAVAILABLE, err->reason,
+                "the plan may not have been saved; look at its version before trying again");
     } else if (!db_rows(results[1])) {
         op->fn.plan(NULL, NULL, op->userdata);
         op_end(op);
@@ -207,7 +221,8 @@ static void version_added(enum db_outcome outcome, struct db_result *const *resu
     }
 }
 
-void store_plan_add_version(struct store *store, const struct store_plan *plan, uint32_t expected, store_plan_fn done, void *userdata)
+void store_plan_add_version(struct store *store, const struct store_plan *plan, uint32_t expected,
+                            store_plan_fn done, void *userdata)
 {
     struct plan_op *op = op_new(store, userdata);
     struct db_txn *txn = db_txn_new(store_reader(store));
@@ -234,22 +249,26 @@ void store_plan_add_version(struct store *store, const struct store_plan *plan, 
     db_txn_send(txn, version_added, op);
 }
 
-static void plan_archived(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void plan_archived(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                          const struct error *err, void *userdata)
 {
     struct plan_op *op = userdata;
     struct id id = op->plan.id;
 
     if (outcome != DB_COMMITTED)
-        op_fail(op, STATUS_UNAVAILABLE, err->reason, "the plan may not have been archived; repeat the call");
+        op_fail(op, STATUS_UNAVAILABLE, err->reason,
+                "the plan may not have been archived; repeat the call");
     else
         read_plan(op, op->plan.namespace_id, &id, NULL, 0);
 }
 
-void store_plan_archive(struct store *store, uint32_t namespace_id, const struct id *id, int64_t now_us, store_plan_fn done, void *userdata)
+void store_plan_archive(struct store *store, uint32_t namespace_id, const struct id *id,
+                        int64_t now_us, store_plan_fn done, void *userdata)
 {
     struct plan_op *op = op_new(store, userdata);
     struct db_txn *txn = db_txn_new(store_reader(store));
-    struct db_param params[] = {DB_UUID_PARAM(*id), DB_I32_PARAM(namespace_id), DB_TIME_PARAM(now_us)};
+    struct db_param params[] = {DB_UUID_PARAM(*id), DB_I32_PARAM(namespace_id),
+                                DB_TIME_PARAM(now_us)};
 
     op->fn.plan = done;
     op->plan = (struct store_plan){.id = *id, .namespace_id = namespace_id};
@@ -261,7 +280,8 @@ void store_plan_archive(struct store *store, uint32_t namespace_id, const struct
 
 /* ---- lists ---- */
 
-static void plans_answered(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void plans_answered(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                           const struct error *err, void *userdata)
 {
     struct plan_op *op = userdata;
 
@@ -277,24 +297,27 @@ static void plans_answered(enum db_outcome outcome, struct db_result *const *res
     op_end(op);
 }
 
-void store_plan_list(struct store *store, const struct store_plan_filter *filter, store_plans_fn done, void *userdata)
+void store_plan_list(struct store *store, const struct store_plan_filter *filter,
+                     store_plans_fn done, void *userdata)
 {
     struct plan_op *op = op_new(store, userdata);
     struct id before = filter->before;
 
     if (id_is_nil(&before))
         memset(before.bytes, 0xff, ID_BYTES);
-    struct db_param params[] = {DB_I32_PARAM(filter->namespace_id), DB_UUID_PARAM(before), DB_I32_PARAM(filter->limit),
-                                DB_BOOL_PARAM(filter->archived), param_text(filter->q)};
+    struct db_param params[] = {DB_I32_PARAM(filter->namespace_id), DB_UUID_PARAM(before),
+                                DB_I32_PARAM(filter->limit), DB_BOOL_PARAM(filter->archived),
+                                param_text(filter->q)};
     op->fn.plans = done;
     db_query(store_reader(store), &SQL_plan_list, params, 5, plans_answered, op);
 }
 
-void store_plan_versions(struct store *store, uint32_t namespace_id, const struct id *id, uint32_t before, uint32_t limit, store_plans_fn done,
-                         void *userdata)
+void store_plan_versions(struct store *store, uint32_t namespace_id, const struct id *id,
+                         uint32_t before, uint32_t limit, store_plans_fn done, void *userdata)
 {
     struct plan_op *op = op_new(store, userdata);
-    struct db_param params[] = {DB_UUID_PARAM(*id), DB_I32_PARAM(namespace_id), DB_I32_PARAM(before), DB_I32_PARAM(limit)};
+    struct db_param params[] = {DB_UUID_PARAM(*id), DB_I32_PARAM(namespace_id),
+                                DB_I32_PARAM(before), DB_I32_PARAM(limit)};
 
     op->fn.plans = done;
     db_query(store_reader(store), &SQL_plan_versions, params, 4, plans_answered, op);

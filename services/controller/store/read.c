@@ -42,14 +42,16 @@ static void read_end(struct read *read)
     free(read);
 }
 
-static void ask(struct read *read, const struct db_sql *sql, const struct db_param *params, int n, db_done_fn done)
+static void ask(struct read *read, const struct db_sql *sql, const struct db_param *params, int n,
+                db_done_fn done)
 {
     db_query(store_reader(read->store), sql, params, n, done, read);
 }
 
 /* ---- tasks ---- */
 
-static void task_read(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void task_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                      const struct error *err, void *userdata)
 {
     struct read *read = userdata;
     struct engine_task_row row;
@@ -74,7 +76,8 @@ void store_read_task(struct store *store, const struct id *id, store_task_fn don
     ask(read, &SQL_read_task, params, 1, task_read);
 }
 
-static void tasks_read(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void tasks_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                       const struct error *err, void *userdata)
 {
     struct read *read = userdata;
 
@@ -90,7 +93,8 @@ static void tasks_read(enum db_outcome outcome, struct db_result *const *results
     read_end(read);
 }
 
-void store_read_run_tasks(struct store *store, const struct id *run, store_tasks_fn done, void *userdata)
+void store_read_run_tasks(struct store *store, const struct id *run, store_tasks_fn done,
+                          void *userdata)
 {
     struct read *read = read_new(store, userdata);
     struct id low, high;
@@ -115,12 +119,15 @@ static struct db_param state_param(unsigned state)
     return state ? DB_I16_PARAM((int64_t)state) : (struct db_param){.kind = DB_NULL};
 }
 
-void store_list_tasks(struct store *store, const struct store_task_filter *filter, store_tasks_fn done, void *userdata)
+void store_list_tasks(struct store *store, const struct store_task_filter *filter,
+                      store_tasks_fn done, void *userdata)
 {
     struct read *read = read_new(store, userdata);
-    struct db_param params[] = {DB_I32_PARAM(filter->namespace_id), before_param(&filter->before), DB_I32_PARAM(filter->limit),
-                                state_param(filter->state),         DB_BOOL_PARAM(filter->live_only), param_text(filter->type),
-                                param_text(filter->queue),          DB_BOOL_PARAM(filter->include_steps)};
+    struct db_param params[] = {
+        DB_I32_PARAM(filter->namespace_id), before_param(&filter->before),
+        DB_I32_PARAM(filter->limit),        state_param(filter->state),
+        DB_BOOL_PARAM(filter->live_only),   param_text(filter->type),
+        param_text(filter->queue),          DB_BOOL_PARAM(filter->include_steps)};
 
     read->fn.tasks = done;
     ask(read, &SQL_list_tasks, params, ARRAY_LEN(params), tasks_read);
@@ -128,7 +135,8 @@ void store_list_tasks(struct store *store, const struct store_task_filter *filte
 
 /* ---- runs ---- */
 
-static void run_read(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void run_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                     const struct error *err, void *userdata)
 {
     struct read *read = userdata;
     struct engine_run_row row;
@@ -153,7 +161,8 @@ void store_read_run(struct store *store, const struct id *id, store_run_fn done,
     ask(read, &SQL_read_run, params, 1, run_read);
 }
 
-static void runs_read(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void runs_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                      const struct error *err, void *userdata)
 {
     struct read *read = userdata;
 
@@ -169,17 +178,20 @@ static void runs_read(enum db_outcome outcome, struct db_result *const *results,
     read_end(read);
 }
 
-void store_list_runs(struct store *store, const struct store_run_filter *filter, store_runs_fn done, void *userdata)
+void store_list_runs(struct store *store, const struct store_run_filter *filter, store_runs_fn done,
+                     void *userdata)
 {
     struct read *read = read_new(store, userdata);
-    struct db_param params[] = {DB_I32_PARAM(filter->namespace_id), before_param(&filter->before), DB_I32_PARAM(filter->limit),
-                                state_param(filter->state),         DB_BOOL_PARAM(filter->live_only), param_id(&filter->plan_id)};
+    struct db_param params[] = {DB_I32_PARAM(filter->namespace_id), before_param(&filter->before),
+                                DB_I32_PARAM(filter->limit),        state_param(filter->state),
+                                DB_BOOL_PARAM(filter->live_only),   param_id(&filter->plan_id)};
 
     read->fn.runs = done;
     ask(read, &SQL_list_runs, params, ARRAY_LEN(params), runs_read);
 }
 
-void store_recent_runs(struct store *store, const struct id *plans, size_t n, uint32_t limit, store_runs_fn done, void *userdata)
+void store_recent_runs(struct store *store, const struct id *plans, size_t n, uint32_t limit,
+                       store_runs_fn done, void *userdata)
 {
     struct read *read = read_new(store, userdata);
     struct db_array *ids = db_array_new(&read->arena, DB_UUID);
@@ -199,7 +211,8 @@ static void answer(struct read *read, const struct engine_command *command)
     read_end(read);
 }
 
-static void key_read(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void key_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                     const struct error *err, void *userdata)
 {
     struct read *read = userdata;
     struct engine_command command = {.kind = ENGINE_KEY_ROW, .key_row = {.read = read->number}};
@@ -213,22 +226,26 @@ static void key_read(enum db_outcome outcome, struct db_result *const *results, 
         command.key_row.found = true;
         command.key_row.id = db_id(results[0], 0, 0);
         command.key_row.is_run = db_i64(results[0], 0, 1) == 2;
-        memcpy(command.key_row.digest, digest.data, MIN_OF(digest.len, (size_t)ENGINE_DIGEST_BYTES));
+        memcpy(command.key_row.digest, digest.data,
+               MIN_OF(digest.len, (size_t)ENGINE_DIGEST_BYTES));
     }
     answer(read, &command);
 }
 
-void store_key_lookup(struct store *store, const struct engine_key_lookup *lookup, store_answer_fn done, void *userdata)
+void store_key_lookup(struct store *store, const struct engine_key_lookup *lookup,
+                      store_answer_fn done, void *userdata)
 {
     struct read *read = read_new(store, userdata);
-    struct db_param params[] = {DB_I16_PARAM(lookup->shard), DB_I32_PARAM(lookup->namespace_id), DB_TEXT_PARAM(lookup->key)};
+    struct db_param params[] = {DB_I16_PARAM(lookup->shard), DB_I32_PARAM(lookup->namespace_id),
+                                DB_TEXT_PARAM(lookup->key)};
 
     read->fn.answer = done;
     read->number = lookup->read;
     ask(read, &SQL_key_lookup, params, 3, key_read);
 }
 
-static void lookup_read(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void lookup_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                        const struct error *err, void *userdata)
 {
     struct read *read = userdata;
     struct engine_task_row row;
@@ -245,7 +262,8 @@ static void lookup_read(enum db_outcome outcome, struct db_result *const *result
     answer(read, &command);
 }
 
-void store_task_lookup(struct store *store, const struct engine_task_lookup *lookup, store_answer_fn done, void *userdata)
+void store_task_lookup(struct store *store, const struct engine_task_lookup *lookup,
+                       store_answer_fn done, void *userdata)
 {
     struct read *read = read_new(store, userdata);
     struct db_param params[] = {DB_UUID_PARAM(lookup->id)};
@@ -256,10 +274,13 @@ void store_task_lookup(struct store *store, const struct engine_task_lookup *loo
 }
 
 /* The shard's row always comes, with nulls when nothing is parked. */
-static void refill_read(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void refill_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                        const struct error *err, void *userdata)
 {
     struct read *read = userdata;
-    struct engine_command command = {.kind = ENGINE_REFILL_ROWS, .refill_rows = {.read = read->number, .due_next_us = ENGINE_FOREVER}};
+    struct engine_command command = {
+        .kind = ENGINE_REFILL_ROWS,
+        .refill_rows = {.read = read->number, .due_next_us = ENGINE_FOREVER}};
 
     if (outcome != DB_COMMITTED || !db_rows(results[0])) {
         answer(read, NULL);
@@ -279,7 +300,8 @@ static void refill_read(enum db_outcome outcome, struct db_result *const *result
     answer(read, &command);
 }
 
-void store_refill(struct store *store, uint16_t shard, const struct engine_refill *refill, store_answer_fn done, void *userdata)
+void store_refill(struct store *store, uint16_t shard, const struct engine_refill *refill,
+                  store_answer_fn done, void *userdata)
 {
     struct read *read = read_new(store, userdata);
 
@@ -288,12 +310,16 @@ void store_refill(struct store *store, uint16_t shard, const struct engine_refil
     read->limit = refill->limit;
     read->due = refill->reason == ENGINE_PARKED_DUE;
     if (read->due) {
-        struct db_param params[] = {DB_I16_PARAM(shard), DB_TIME_PARAM(refill->after_us), DB_TIME_PARAM(refill->until_us),
-                                    DB_I32_PARAM(refill->limit)};
+        struct db_param params[] = {DB_I16_PARAM(shard), DB_TIME_PARAM(refill->after_us),
+                                    DB_TIME_PARAM(refill->until_us), DB_I32_PARAM(refill->limit)};
         ask(read, &SQL_refill_due, params, 4, refill_read);
     } else {
-        struct db_param params[] = {DB_I16_PARAM(shard),           DB_I32_PARAM(refill->namespace_id), DB_TEXT_PARAM(refill->queue),
-                                    DB_BOOL_PARAM(refill->from_start), DB_I16_PARAM(-refill->priority),    DB_UUID_PARAM(refill->id),
+        struct db_param params[] = {DB_I16_PARAM(shard),
+                                    DB_I32_PARAM(refill->namespace_id),
+                                    DB_TEXT_PARAM(refill->queue),
+                                    DB_BOOL_PARAM(refill->from_start),
+                                    DB_I16_PARAM(-refill->priority),
+                                    DB_UUID_PARAM(refill->id),
                                     DB_I32_PARAM(refill->limit)};
         ask(read, &SQL_refill_ready, params, 7, refill_read);
     }
@@ -301,7 +327,8 @@ void store_refill(struct store *store, uint16_t shard, const struct engine_refil
 
 /* ---- events ---- */
 
-static void events_read(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void events_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                        const struct error *err, void *userdata)
 {
     struct read *read = userdata;
 
@@ -323,7 +350,8 @@ static void events_read(enum db_outcome outcome, struct db_result *const *result
     read_end(read);
 }
 
-void store_read_events(struct store *store, uint16_t shard, uint64_t from, store_events_fn done, void *userdata)
+void store_read_events(struct store *store, uint16_t shard, uint64_t from, store_events_fn done,
+                       void *userdata)
 {
     struct read *read = read_new(store, userdata);
     struct db_param params[] = {DB_I16_PARAM(shard), DB_I64_PARAM((int64_t)from)};

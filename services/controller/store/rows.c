@@ -4,16 +4,60 @@
 #include "store_internal.h"
 
 enum task_column {
-    TASK_ID, TASK_CREATED_AT, TASK_NAMESPACE_ID, TASK_ATTEMPT, TASK_STATE, TASK_PRIORITY, TASK_FAILURES, TASK_LOST, TASK_CLOSED_BY_REPORT,
-    TASK_FAILURE_NON_RETRYABLE, TASK_RECORDED_BY, TASK_DUE_AT, TASK_STARTED_AT, TASK_FINISHED_AT, TASK_CANCEL_AT, TASK_WORKER_ID,
-    TASK_RUN_ID, TASK_RETRY_OF, TASK_STEP, TASK_TYPE, TASK_QUEUE, TASK_PARAMETERS, TASK_SPEC, TASK_RESULT, TASK_FAILURE_CODE,
-    TASK_FAILURE_MESSAGE, TASK_FAILURE_DETAILS, TASK_CANCEL_ACTOR, TASK_CANCEL_REASON, TASK_PARKED,
+    TASK_ID,
+    TASK_CREATED_AT,
+    TASK_NAMESPACE_ID,
+    TASK_ATTEMPT,
+    TASK_STATE,
+    TASK_PRIORITY,
+    TASK_FAILURES,
+    TASK_LOST,
+    TASK_CLOSED_BY_REPORT,
+    TASK_FAILURE_NON_RETRYABLE,
+    TASK_RECORDED_BY,
+    TASK_DUE_AT,
+    TASK_STARTED_AT,
+    TASK_FINISHED_AT,
+    TASK_CANCEL_AT,
+    TASK_WORKER_ID,
+    TASK_RUN_ID,
+    TASK_RETRY_OF,
+    TASK_STEP,
+    TASK_TYPE,
+    TASK_QUEUE,
+    TASK_PARAMETERS,
+    TASK_SPEC,
+    TASK_RESULT,
+    TASK_FAILURE_CODE,
+    TASK_FAILURE_MESSAGE,
+    TASK_FAILURE_DETAILS,
+    TASK_CANCEL_ACTOR,
+    TASK_CANCEL_REASON,
+    TASK_PARKED,
 };
 
 enum run_column {
-    RUN_ID, RUN_PLAN_ID, RUN_CREATED_AT, RUN_NAMESPACE_ID, RUN_PLAN_VERSION, RUN_STATE, RUN_STARTED_AT, RUN_FINISHED_AT, RUN_CANCEL_AT,
-    RUN_RERUN_OF, RUN_PLAN_NAME, RUN_INPUT, RUN_LABELS, RUN_OUTPUT, RUN_COUNTS, RUN_FAILURE_CODE, RUN_FAILURE_MESSAGE,
-    RUN_FAILURE_DETAILS, RUN_FAILURE_STEP, RUN_CANCEL_ACTOR, RUN_CANCEL_REASON,
+    RUN_ID,
+    RUN_PLAN_ID,
+    RUN_CREATED_AT,
+    RUN_NAMESPACE_ID,
+    RUN_PLAN_VERSION,
+    RUN_STATE,
+    RUN_STARTED_AT,
+    RUN_FINISHED_AT,
+    RUN_CANCEL_AT,
+    RUN_RERUN_OF,
+    RUN_PLAN_NAME,
+    RUN_INPUT,
+    RUN_LABELS,
+    RUN_OUTPUT,
+    RUN_COUNTS,
+    RUN_FAILURE_CODE,
+    RUN_FAILURE_MESSAGE,
+    RUN_FAILURE_DETAILS,
+    RUN_FAILURE_STEP,
+    RUN_CANCEL_ACTOR,
+    RUN_CANCEL_REASON,
 };
 
 char *row_text(struct arena *arena, const struct db_result *result, size_t row, int column)
@@ -47,7 +91,8 @@ static uint32_t row_u32(const struct db_result *result, size_t row, int column)
     return db_is_null(result, row, column) ? 0 : (uint32_t)db_i64(result, row, column);
 }
 
-static void row_task_change(struct arena *arena, const struct db_result *result, size_t row, struct engine_task_change *ret)
+static void row_task_change(struct arena *arena, const struct db_result *result, size_t row,
+                            struct engine_task_change *ret)
 {
     ret->id = db_id(result, row, TASK_ID);
     ret->state = (enum engine_task_state)db_i64(result, row, TASK_STATE);
@@ -60,18 +105,20 @@ static void row_task_change(struct arena *arena, const struct db_result *result,
     ret->due_us = row_time(result, row, TASK_DUE_AT);
     ret->started_us = row_time(result, row, TASK_STARTED_AT);
     ret->finished_us = row_time(result, row, TASK_FINISHED_AT);
-    ret->cancel = (struct engine_cancel){row_time(result, row, TASK_CANCEL_AT), row_text(arena, result, row, TASK_CANCEL_ACTOR),
+    ret->cancel = (struct engine_cancel){row_time(result, row, TASK_CANCEL_AT),
+                                         row_text(arena, result, row, TASK_CANCEL_ACTOR),
                                          row_text(arena, result, row, TASK_CANCEL_REASON)};
-    ret->failure = (struct engine_failure){.code = row_text(arena, result, row, TASK_FAILURE_CODE),
-                                           .message = row_text(arena, result, row, TASK_FAILURE_MESSAGE),
-                                           .details = row_slice(arena, result, row, TASK_FAILURE_DETAILS),
-                                           .non_retryable = db_i64(result, row, TASK_FAILURE_NON_RETRYABLE) != 0,
-                                           .step = ""};
+    ret->failure = (struct engine_failure){
+        .code = row_text(arena, result, row, TASK_FAILURE_CODE),
+        .message = row_text(arena, result, row, TASK_FAILURE_MESSAGE),
+        .details = row_slice(arena, result, row, TASK_FAILURE_DETAILS),
+        .non_retryable = db_i64(result, row, TASK_FAILURE_NON_RETRYABLE) != 0,
+        .step = ""};
     ret->result = row_slice(arena, result, row, TASK_RESULT);
 }
 
-void row_task(struct store *store, struct arena *arena, const struct db_result *result, size_t row, bool complete,
-              struct engine_task_row *ret)
+void row_task(struct store *store, struct arena *arena, const struct db_result *result, size_t row,
+              bool complete, struct engine_task_row *ret)
 {
     *ret = (struct engine_task_row){.id = db_id(result, row, TASK_ID)};
     ret->namespace_id = row_u32(result, row, TASK_NAMESPACE_ID);
@@ -90,7 +137,8 @@ void row_task(struct store *store, struct arena *arena, const struct db_result *
         spec_complete(store->options.registry, arena, &ret->spec);
 }
 
-void row_run(struct arena *arena, const struct db_result *result, size_t row, struct engine_run_row *ret)
+void row_run(struct arena *arena, const struct db_result *result, size_t row,
+             struct engine_run_row *ret)
 {
     *ret = (struct engine_run_row){.id = db_id(result, row, RUN_ID)};
     ret->namespace_id = row_u32(result, row, RUN_NAMESPACE_ID);
@@ -106,14 +154,18 @@ void row_run(struct arena *arena, const struct db_result *result, size_t row, st
     change->state = (enum engine_run_state)db_i64(result, row, RUN_STATE);
     change->started_us = row_time(result, row, RUN_STARTED_AT);
     change->finished_us = row_time(result, row, RUN_FINISHED_AT);
-    change->cancel = (struct engine_cancel){row_time(result, row, RUN_CANCEL_AT), row_text(arena, result, row, RUN_CANCEL_ACTOR),
+    change->cancel = (struct engine_cancel){row_time(result, row, RUN_CANCEL_AT),
+                                            row_text(arena, result, row, RUN_CANCEL_ACTOR),
                                             row_text(arena, result, row, RUN_CANCEL_REASON)};
-    change->failure = (struct engine_failure){.code = row_text(arena, result, row, RUN_FAILURE_CODE),
-                                              .message = row_text(arena, result, row, RUN_FAILURE_MESSAGE),
-                                              .details = row_slice(arena, result, row, RUN_FAILURE_DETAILS),
-                                              .step = row_text(arena, result, row, RUN_FAILURE_STEP)};
+    change->failure =
+        (struct engine_failure){.code = row_text(arena, result, row, RUN_FAILURE_CODE),
+                                .message = row_text(arena, result, row, RUN_FAILURE_MESSAGE),
+                                .details = row_slice(arena, result, row, RUN_FAILURE_DETAILS),
+                                .step = row_text(arena, result, row, RUN_FAILURE_STEP)};
     change->output = row_slice(arena, result, row, RUN_OUTPUT);
-    decode_counts(db_is_null(result, row, RUN_COUNTS) ? (struct slice){0} : db_slice(result, row, RUN_COUNTS), &change->counts);
+    decode_counts(db_is_null(result, row, RUN_COUNTS) ? (struct slice){0}
+                                                      : db_slice(result, row, RUN_COUNTS),
+                  &change->counts);
 }
 
 void id_bounds(const struct id *id, struct id *ret_low, struct id *ret_high)

@@ -4,8 +4,11 @@
 
 #include "store_internal.h"
 
-/* Hot statements keep one plan: a plan made while a partition was empty must not stay, nor each execution be planned anew. */
-#define WRITER_SETTINGS "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+/* Hot statements keep one plan: a plan made while a partition was empty must not stay, nor each
+ * execution be planned anew. */
+#define WRITER_SETTINGS                                                                            \
+    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c "       \
+    "enable_mergejoin=off"
 
 static void writer_state(struct db_conn *conn, bool up, const struct error *err, void *userdata)
 {
@@ -19,7 +22,8 @@ struct db_conn *store_reader(struct store *store)
     return db_conn_up(conn) ? conn : store->writer;
 }
 
-struct store *store_new(struct loop *loop, const struct store_options *options, const struct store_callbacks *callbacks, void *userdata)
+struct store *store_new(struct loop *loop, const struct store_options *options,
+                        const struct store_callbacks *callbacks, void *userdata)
 {
     struct store *store = mem_zalloc(sizeof *store);
 
@@ -42,7 +46,8 @@ struct store *store_new(struct loop *loop, const struct store_options *options, 
     struct db_options reader = writer;
     reader.settings = NULL;
     reader.application_name = "plankton-controller-read";
-    store->readers = db_pool_new(loop, &reader, options->read_connections ? options->read_connections : 2);
+    store->readers =
+        db_pool_new(loop, &reader, options->read_connections ? options->read_connections : 2);
     keeper_health(store, "waiting for PostgreSQL: connecting");
     return store;
 }

@@ -2,8 +2,9 @@
 #ifndef STORE_INTERNAL_H
 #define STORE_INTERNAL_H
 /*
- * What the files of store/ share. keeper.c owns and renews shards, load.c rebuilds them, write.c commits batches, encode.c packs what the
- * engine gives into columns, rows.c unpacks rows, the rest are reads and cold writes.
+ * What the files of store/ share. keeper.c owns and renews shards, load.c rebuilds them, write.c
+ * commits batches, encode.c packs what the engine gives into columns, rows.c unpacks rows, the rest
+ * are reads and cold writes.
  */
 #include "db/migrate.h"
 #include "store/store.h"
@@ -19,7 +20,7 @@ enum shard_state {
 
 struct shard_slot {
     enum shard_state state;
-    bool was_ours;           /* by this process: taking it back is no sign of a crash */
+    bool was_ours; /* by this process: taking it back is no sign of a crash */
     uint32_t epoch;
     uint64_t load;           /* number of the load that is on its way */
     uint64_t valid_until_us; /* monotonic: lease less margin */
@@ -38,7 +39,8 @@ struct store_op {
     struct arena arena; /* packed events, checks */
     struct store_events *events;
     size_t events_len;
-    int succeed_at, update_at, run_update_at; /* places of statements whose row counts are checked, -1 = none */
+    int succeed_at, update_at,
+        run_update_at; /* places of statements whose row counts are checked, -1 = none */
     uint32_t succeed_rows, update_rows, run_update_rows;
 };
 
@@ -88,11 +90,13 @@ void load_start(struct store *store, const struct load_shard *shards, size_t n);
 void write_idle_check(struct store *store);
 
 /* ---- encode.c ---- */
-#define LEASE_BYTES 56 /* task 16, attempt 4, worker 16, started 8, epoch 4, seq 8; little endian */
+#define LEASE_BYTES 56 /* task 16, attempt 4, worker 16, started 8, epoch 4, seq 8; little endian  \
+                        */
 #define COUNTS_BYTES (4 * (1 + ENGINE_TASK_STATES))
 struct slice encode_leases(struct arena *arena, const struct engine_lease *leases, uint32_t n);
 uint32_t decode_leases(struct arena *arena, struct slice packed, struct engine_lease **ret);
-struct slice encode_events(struct arena *arena, const struct engine_event *events, uint32_t n); /* an EventBatch */
+struct slice encode_events(struct arena *arena, const struct engine_event *events,
+                           uint32_t n); /* an EventBatch */
 struct slice encode_counts(struct arena *arena, const struct engine_counts *counts);
 void decode_counts(struct slice packed, struct engine_counts *ret);
 
@@ -101,10 +105,12 @@ void decode_counts(struct slice packed, struct engine_counts *ret);
 #define TASK_COLUMNS 29
 #define RUN_COLUMNS 21
 /* Texts go to the arena, NUL-terminated. complete: spec_text is parsed too. */
-void row_task(struct store *store, struct arena *arena, const struct db_result *result, size_t row, bool complete,
-              struct engine_task_row *ret);
-void row_run(struct arena *arena, const struct db_result *result, size_t row, struct engine_run_row *ret);
-char *row_text(struct arena *arena, const struct db_result *result, size_t row, int column); /* "" for NULL */
+void row_task(struct store *store, struct arena *arena, const struct db_result *result, size_t row,
+              bool complete, struct engine_task_row *ret);
+void row_run(struct arena *arena, const struct db_result *result, size_t row,
+             struct engine_run_row *ret);
+char *row_text(struct arena *arena, const struct db_result *result, size_t row,
+               int column); /* "" for NULL */
 struct slice row_slice(struct arena *arena, const struct db_result *result, size_t row, int column);
 int64_t row_time(const struct db_result *result, size_t row, int column); /* 0 for NULL */
 struct id row_id(const struct db_result *result, size_t row, int column); /* nil for NULL */
@@ -112,8 +118,8 @@ struct id row_id(const struct db_result *result, size_t row, int column); /* nil
 void id_bounds(const struct id *id, struct id *ret_low, struct id *ret_high);
 
 /* A parameter that may be absent. */
-struct db_param param_id(const struct id *id);     /* NULL when nil */
-struct db_param param_text(const char *text);      /* NULL when NULL */
-struct db_param param_time(int64_t us);            /* NULL when 0 */
+struct db_param param_id(const struct id *id); /* NULL when nil */
+struct db_param param_text(const char *text);  /* NULL when NULL */
+struct db_param param_time(int64_t us);        /* NULL when 0 */
 
 #endif

@@ -53,14 +53,16 @@ struct columns {
     int n;
 };
 
-static void columns_make(struct columns *columns, struct arena *arena, const enum db_kind *kinds, int n)
+static void columns_make(struct columns *columns, struct arena *arena, const enum db_kind *kinds,
+                         int n)
 {
     columns->n = n;
     for (int i = 0; i < n; i++)
         columns->arrays[i] = db_array_new(arena, kinds[i]);
 }
 
-static void columns_send(const struct columns *columns, struct db_txn *txn, const struct db_sql *sql)
+static void columns_send(const struct columns *columns, struct db_txn *txn,
+                         const struct db_sql *sql)
 {
     struct db_param params[COLUMNS_MAX];
 
@@ -73,7 +75,8 @@ static void columns_send(const struct columns *columns, struct db_txn *txn, cons
 
 static void write_fence(struct store *store, struct db_txn *txn, const struct engine_batch *batch)
 {
-    static const enum db_kind kinds[] = {DB_I16, DB_I32, DB_I64, DB_TIME, DB_I64, DB_I64, DB_I64, DB_I32, DB_UUID};
+    static const enum db_kind kinds[] = {DB_I16, DB_I32, DB_I64, DB_TIME, DB_I64,
+                                         DB_I64, DB_I64, DB_I32, DB_UUID};
     struct columns c;
     struct db_param params[10];
 
@@ -100,8 +103,9 @@ static bool task_is_plain(const struct engine_task_row *row)
 {
     const struct engine_task_change *change = &row->change;
 
-    return !row->spec.spec_text.len && id_is_nil(&row->run) && id_is_nil(&row->retry_of) && !change->attempt && !change->due_us &&
-           !change->started_us && !change->finished_us && !change->cancel.at_us && id_is_nil(&change->worker) && !change->failures &&
+    return !row->spec.spec_text.len && id_is_nil(&row->run) && id_is_nil(&row->retry_of) &&
+           !change->attempt && !change->due_us && !change->started_us && !change->finished_us &&
+           !change->cancel.at_us && id_is_nil(&change->worker) && !change->failures &&
            !change->lost && (!change->failure.code || !*change->failure.code);
 }
 
@@ -154,10 +158,12 @@ static void add_full_task(struct columns *c, const struct engine_task_row *row)
 
 static void write_task_inserts(struct db_txn *txn, const struct engine_batch *batch)
 {
-    static const enum db_kind plain_kinds[] = {DB_UUID, DB_TIME, DB_I32, DB_I16, DB_I16, DB_TEXT, DB_TEXT, DB_TEXT};
-    static const enum db_kind full_kinds[] = {DB_UUID, DB_TIME, DB_I32, DB_I32, DB_I16, DB_I16, DB_I16, DB_I16, DB_BOOL, DB_BOOL,
-                                              DB_I32, DB_TIME, DB_TIME, DB_TIME, DB_TIME, DB_UUID, DB_UUID, DB_UUID, DB_TEXT, DB_TEXT,
-                                              DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT};
+    static const enum db_kind plain_kinds[] = {DB_UUID, DB_TIME, DB_I32,  DB_I16,
+                                               DB_I16,  DB_TEXT, DB_TEXT, DB_TEXT};
+    static const enum db_kind full_kinds[] = {
+        DB_UUID, DB_TIME, DB_I32,  DB_I32,  DB_I16,  DB_I16,  DB_I16,  DB_I16,  DB_BOOL, DB_BOOL,
+        DB_I32,  DB_TIME, DB_TIME, DB_TIME, DB_TIME, DB_UUID, DB_UUID, DB_UUID, DB_TEXT, DB_TEXT,
+        DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT};
     struct columns plain, full;
     uint32_t plain_len = 0, full_len = 0;
 
@@ -227,8 +233,9 @@ static void add_task_change(struct columns *c, const struct engine_task_change *
 
 static uint32_t write_task_updates(struct db_txn *txn, const struct engine_batch *batch)
 {
-    static const enum db_kind kinds[] = {DB_UUID, DB_I16, DB_I32, DB_I16, DB_I16, DB_BOOL, DB_BOOL, DB_I32, DB_TIME, DB_TIME,
-                                         DB_TIME, DB_TIME, DB_UUID, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT};
+    static const enum db_kind kinds[] = {
+        DB_UUID, DB_I16,  DB_I32,  DB_I16,  DB_I16,  DB_BOOL, DB_BOOL, DB_I32,  DB_TIME, DB_TIME,
+        DB_TIME, DB_TIME, DB_UUID, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT};
     struct columns c;
     uint32_t n = 0;
 
@@ -270,8 +277,10 @@ static void add_run(struct columns *c, struct arena *arena, const struct engine_
 
 static void write_run_inserts(struct db_txn *txn, const struct engine_batch *batch)
 {
-    static const enum db_kind kinds[] = {DB_UUID, DB_UUID, DB_TIME, DB_I32, DB_I32, DB_I16, DB_TIME, DB_TIME, DB_TIME, DB_UUID, DB_TEXT,
-                                         DB_TEXT, DB_TEXT, DB_TEXT, DB_BYTES, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT};
+    static const enum db_kind kinds[] = {DB_UUID, DB_UUID, DB_TIME,  DB_I32,  DB_I32,  DB_I16,
+                                         DB_TIME, DB_TIME, DB_TIME,  DB_UUID, DB_TEXT, DB_TEXT,
+                                         DB_TEXT, DB_TEXT, DB_BYTES, DB_TEXT, DB_TEXT, DB_TEXT,
+                                         DB_TEXT, DB_TEXT, DB_TEXT};
     struct columns c;
     uint32_t n = 0;
 
@@ -285,8 +294,9 @@ static void write_run_inserts(struct db_txn *txn, const struct engine_batch *bat
 
 static uint32_t write_run_updates(struct db_txn *txn, const struct engine_batch *batch)
 {
-    static const enum db_kind kinds[] = {DB_UUID, DB_I16, DB_TIME, DB_TIME, DB_TIME, DB_TEXT, DB_BYTES,
-                                         DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT};
+    static const enum db_kind kinds[] = {DB_UUID, DB_I16,   DB_TIME, DB_TIME, DB_TIME,
+                                         DB_TEXT, DB_BYTES, DB_TEXT, DB_TEXT, DB_TEXT,
+                                         DB_TEXT, DB_TEXT,  DB_TEXT};
     struct columns c;
     uint32_t n = 0;
 
@@ -327,7 +337,9 @@ static void write_parked_removes(struct db_txn *txn, const struct engine_batch *
     for (uint32_t s = 0; s < batch->shards_len; s++)
         for (uint32_t i = 0; i < batch->shards[s].parked_remove_len; i++) {
             const struct engine_parked *row = &batch->shards[s].parked_remove[i];
-            struct columns *c = row->reason == ENGINE_PARKED_READY ? &ready : row->reason == ENGINE_PARKED_DUE ? &due : &run;
+            struct columns *c = row->reason == ENGINE_PARKED_READY ? &ready
+                                : row->reason == ENGINE_PARKED_DUE ? &due
+                                                                   : &run;
             int k = 0;
             db_array_add_i64(c->arrays[k++], batch->shards[s].shard);
             if (c == &ready) {
@@ -375,7 +387,8 @@ static void write_parked_adds(struct db_txn *txn, const struct engine_batch *bat
 
 static void write_keys(struct db_txn *txn, const struct engine_batch *batch)
 {
-    static const enum db_kind kinds[] = {DB_UUID, DB_I32, DB_TIME, DB_I16, DB_I16, DB_TEXT, DB_BYTES};
+    static const enum db_kind kinds[] = {DB_UUID, DB_I32,  DB_TIME, DB_I16,
+                                         DB_I16,  DB_TEXT, DB_BYTES};
     struct columns c;
     uint32_t n = 0;
 
@@ -389,7 +402,8 @@ static void write_keys(struct db_txn *txn, const struct engine_batch *batch)
             db_array_add_i64(c.arrays[3], batch->shards[s].shard);
             db_array_add_i64(c.arrays[4], row->is_run ? 2 : 1);
             db_array_add_slice(c.arrays[5], slice_of(row->key));
-            db_array_add_slice(c.arrays[6], (struct slice){(const char *)row->digest, ENGINE_DIGEST_BYTES});
+            db_array_add_slice(c.arrays[6],
+                               (struct slice){(const char *)row->digest, ENGINE_DIGEST_BYTES});
         }
     if (n)
         columns_send(&c, txn, &SQL_batch_key_insert);
@@ -397,7 +411,8 @@ static void write_keys(struct db_txn *txn, const struct engine_batch *batch)
 
 static void write_outcomes(struct db_txn *txn, const struct engine_batch *batch)
 {
-    static const enum db_kind kinds[] = {DB_UUID, DB_I32, DB_I16, DB_BOOL, DB_TIME, DB_UUID, DB_TEXT};
+    static const enum db_kind kinds[] = {DB_UUID, DB_I32,  DB_I16, DB_BOOL,
+                                         DB_TIME, DB_UUID, DB_TEXT};
     struct columns c;
     uint32_t n = 0;
 
@@ -419,7 +434,8 @@ static void write_outcomes(struct db_txn *txn, const struct engine_batch *batch)
 
 static void write_journal(struct store_op *op, struct db_txn *txn)
 {
-    static const enum db_kind kinds[] = {DB_I16, DB_I64, DB_I64, DB_I32, DB_I32, DB_TIME, DB_BYTES, DB_BYTES};
+    static const enum db_kind kinds[] = {DB_I16, DB_I64,  DB_I64,   DB_I32,
+                                         DB_I32, DB_TIME, DB_BYTES, DB_BYTES};
     const struct engine_batch *batch = op->batch;
     struct columns c;
     uint32_t n = 0;
@@ -433,14 +449,16 @@ static void write_journal(struct store_op *op, struct db_txn *txn)
         struct slice events = encode_events(&op->arena, shard->events, shard->events_len);
         uint64_t first = shard->events_len ? shard->events[0].number : 0;
         if (shard->events_len)
-            op->events[op->events_len++] = (struct store_events){shard->shard, first, shard->events_len, events};
+            op->events[op->events_len++] =
+                (struct store_events){shard->shard, first, shard->events_len, events};
         db_array_add_i64(c.arrays[0], shard->shard);
         db_array_add_i64(c.arrays[1], (int64_t)shard->seq);
         db_array_add_i64(c.arrays[2], (int64_t)first);
         db_array_add_i64(c.arrays[3], shard->epoch);
         db_array_add_i64(c.arrays[4], shard->events_len);
         db_array_add_i64(c.arrays[5], shard->clock_us);
-        db_array_add_slice(c.arrays[6], encode_leases(&op->arena, shard->leases, shard->leases_len));
+        db_array_add_slice(c.arrays[6],
+                           encode_leases(&op->arena, shard->leases, shard->leases_len));
         db_array_add_slice(c.arrays[7], events);
         n++;
     }
@@ -449,7 +467,8 @@ static void write_journal(struct store_op *op, struct db_txn *txn)
 }
 
 /* Only when something may go; each journal_low is written once. */
-static void write_journal_trim(struct store *store, struct db_txn *txn, const struct engine_batch *batch)
+static void write_journal_trim(struct store *store, struct db_txn *txn,
+                               const struct engine_batch *batch)
 {
     static const enum db_kind kinds[] = {DB_I16, DB_I64};
     struct columns c;
@@ -504,10 +523,12 @@ static bool counts_met(const struct store_op *op, struct db_result *const *resul
 {
     return (op->succeed_at < 0 || db_affected(results[op->succeed_at]) == op->succeed_rows) &&
            (op->update_at < 0 || db_affected(results[op->update_at]) == op->update_rows) &&
-           (op->run_update_at < 0 || db_affected(results[op->run_update_at]) == op->run_update_rows);
+           (op->run_update_at < 0 ||
+            db_affected(results[op->run_update_at]) == op->run_update_rows);
 }
 
-static void op_answered(enum db_outcome outcome, struct db_result *const *results, size_t n, const struct error *err, void *userdata)
+static void op_answered(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                        const struct error *err, void *userdata)
 {
     struct store_op *op = userdata;
     struct store *store = op->store;
@@ -519,16 +540,20 @@ static void op_answered(enum db_outcome outcome, struct db_result *const *result
     op->durable = outcome == DB_COMMITTED;
     if (op->durable && !counts_met(op, results)) {
         /* it is committed, but memory and rows disagree: memory goes */
-        log_error("store.row_count", LOG_U64("succeed", op->succeed_rows), LOG_U64("update", op->update_rows));
+        log_error("store.row_count", LOG_U64("succeed", op->succeed_rows),
+                  LOG_U64("update", op->update_rows));
         why = "a batch met other rows than expected";
     } else if (op->durable) {
-        uint64_t valid_us = op->sent_us + (uint64_t)(store->options.shard_lease_ms - store->options.lease_margin_ms) * 1000;
+        uint64_t valid_us =
+            op->sent_us +
+            (uint64_t)(store->options.shard_lease_ms - store->options.lease_margin_ms) * 1000;
         for (uint32_t s = 0; s < op->batch->shards_len; s++)
             store->shards[op->batch->shards[s].shard].valid_until_us = valid_us;
         ops_drain(store);
         return;
     } else {
-        log_warn("store.batch_lost", LOG_STR("outcome", outcome == DB_FAILED ? "failed" : "unknown"), LOG_ERR(err));
+        log_warn("store.batch_lost",
+                 LOG_STR("outcome", outcome == DB_FAILED ? "failed" : "unknown"), LOG_ERR(err));
     }
     for (uint32_t s = 0; s < op->batch->shards_len; s++)
         lost[lost_len++] = op->batch->shards[s].shard;
@@ -581,7 +606,8 @@ static void rowless_due(void *userdata)
     ops_drain(userdata);
 }
 
-void store_write(struct store *store, const struct engine_batch *batch, store_written_fn done, void *userdata)
+void store_write(struct store *store, const struct engine_batch *batch, store_written_fn done,
+                 void *userdata)
 {
     struct store_op *op = mem_zalloc(sizeof *op);
 

@@ -21,7 +21,8 @@ static Google__Protobuf__Timestamp *time_of(struct arena *arena, int64_t us)
     return time;
 }
 
-static Plankton__V1__Worker *convert_worker(struct arena *arena, const struct engine_worker_view *view)
+static Plankton__V1__Worker *convert_worker(struct arena *arena,
+                                            const struct engine_worker_view *view)
 {
     Plankton__V1__Worker *out = ARENA_NEW(arena, Plankton__V1__Worker);
 
@@ -55,7 +56,8 @@ static void fail_reply(struct rpc_call *call, const struct engine_reply *reply)
 {
     struct error error = {0};
 
-    error_field(&error, reply->status, reply->reason, NULL, "%s", reply->message ? reply->message : "refused");
+    error_field(&error, reply->status, reply->reason, NULL, "%s",
+                reply->message ? reply->message : "refused");
     rpc_call_fail(call, &error);
 }
 
@@ -113,7 +115,8 @@ static void one_read(const struct engine_reply *reply, void *userdata)
     else if (!reply->workers_len)
         not_found(op->call);
     else
-        rpc_call_reply(op->call, &convert_worker(rpc_call_arena(op->call), &reply->workers[0])->base);
+        rpc_call_reply(op->call,
+                       &convert_worker(rpc_call_arena(op->call), &reply->workers[0])->base);
     rpc_call_unref(op->call);
 }
 

@@ -28,7 +28,8 @@ static void *grow(void *items, size_t len, size_t *cap, size_t item_bytes)
     return mem_realloc(items, *cap * item_bytes);
 }
 
-static ProtobufCBinaryData sign(struct workers *workers, struct arena *arena, const struct engine_lease *lease, uint32_t namespace_id,
+static ProtobufCBinaryData sign(struct workers *workers, struct arena *arena,
+                                const struct engine_lease *lease, uint32_t namespace_id,
                                 const struct id *run)
 {
     struct lease_token token = {.timeline = host_timeline(workers->host),
@@ -54,7 +55,8 @@ static Plankton__V1__Json *json_of(struct arena *arena, struct slice text)
     return json;
 }
 
-static Plankton__V1__Environment *environment_of(struct workers *workers, struct arena *arena, struct slice text)
+static Plankton__V1__Environment *environment_of(struct workers *workers, struct arena *arena,
+                                                 struct slice text)
 {
     static const struct pbjson_options options = {.ignore_unknown = true};
     ProtobufCMessage *message = NULL;
@@ -62,8 +64,8 @@ static Plankton__V1__Environment *environment_of(struct workers *workers, struct
 
     if (!text.len)
         return NULL;
-    if (pbjson_from_text(workers->options.registry, &plankton__v1__environment__descriptor, text, arena, &options, &message, &error) !=
-        STATUS_OK)
+    if (pbjson_from_text(workers->options.registry, &plankton__v1__environment__descriptor, text,
+                         arena, &options, &message, &error) != STATUS_OK)
         log_error("lease.environment_unreadable", LOG_ERR(&error));
     return (Plankton__V1__Environment *)message;
 }
@@ -76,7 +78,8 @@ static void add_lease(struct stream *stream, const struct engine_dispatch *dispa
 
     plankton__v1__lease__init(lease);
     lease->nonce = dispatch->nonce;
-    lease->token = sign(stream->workers, arena, &dispatch->lease, dispatch->namespace_id, &dispatch->run);
+    lease->token =
+        sign(stream->workers, arena, &dispatch->lease, dispatch->namespace_id, &dispatch->run);
     lease->shard = dispatch->shard;
     lease->task_id = arena_alloc(arena, ID_TEXT_BYTES);
     id_format(&dispatch->lease.task, lease->task_id);
@@ -91,7 +94,8 @@ static void add_lease(struct stream *stream, const struct engine_dispatch *dispa
         lease->step = arena_strdup(arena, dispatch->step);
     }
     lease->attempt_timeout_ms = (uint32_t)MIN_OF(dispatch->attempt_timeout_ms, (int64_t)UINT32_MAX);
-    outbox->leases = grow(outbox->leases, outbox->leases_len, &outbox->leases_cap, sizeof *outbox->leases);
+    outbox->leases =
+        grow(outbox->leases, outbox->leases_len, &outbox->leases_cap, sizeof *outbox->leases);
     outbox->leases[outbox->leases_len++] = lease;
 }
 
@@ -122,12 +126,14 @@ static void send_drain(struct stream *stream)
     stream_send(stream, &message);
 }
 
-/* A newer stream of this worker has taken its place, or it was silent for too long: it comes back if it lives. */
+/* A newer stream of this worker has taken its place, or it was silent for too long: it comes back
+ * if it lives. */
 static void close_stream(struct stream *stream)
 {
     struct error error = {0};
 
-    error_field(&error, STATUS_ABORTED, "SUPERSEDED", NULL, "this stream is given up; connect again");
+    error_field(&error, STATUS_ABORTED, "SUPERSEDED", NULL,
+                "this stream is given up; connect again");
     rpc_call_fail(stream->call, &error);
 }
 
@@ -139,7 +145,8 @@ static void send_cancel(struct stream *stream, const struct engine_cancel_work *
 
     /* the lease itself may still be in the outbox: it must arrive before its cancel */
     outbox_send(stream);
-    token = sign(stream->workers, &stream->outbox.arena, &cancel->lease, cancel->namespace_id, &cancel->run);
+    token = sign(stream->workers, &stream->outbox.arena, &cancel->lease, cancel->namespace_id,
+                 &cancel->run);
     body.n_tokens = 1;
     body.tokens = &token;
     body.grace_ms = stream->workers->options.cancel_grace_ms;
@@ -158,11 +165,13 @@ void outbox_effect(struct stream *stream, const struct engine_effect *effect)
         add_lease(stream, &effect->dispatch);
         break;
     case ENGINE_RESULT_ACK:
-        outbox->recorded = grow(outbox->recorded, outbox->recorded_len, &outbox->recorded_cap, sizeof *outbox->recorded);
+        outbox->recorded = grow(outbox->recorded, outbox->recorded_len, &outbox->recorded_cap,
+                                sizeof *outbox->recorded);
         outbox->recorded[outbox->recorded_len++] = own(&outbox->arena, effect->answer.token);
         break;
     case ENGINE_STALE:
-        outbox->stale = grow(outbox->stale, outbox->stale_len, &outbox->stale_cap, sizeof *outbox->stale);
+        outbox->stale =
+            grow(outbox->stale, outbox->stale_len, &outbox->stale_cap, sizeof *outbox->stale);
         outbox->stale[outbox->stale_len++] = own(&outbox->arena, effect->answer.token);
         break;
     case ENGINE_CANCEL_WORK:
@@ -223,7 +232,8 @@ static void send_leases(struct stream *stream)
         Plankton__V1__Leases body = PLANKTON__V1__LEASES__INIT;
         size_t bytes = 0;
         body.leases = outbox->leases + i;
-        while (i < outbox->leases_len && body.n_leases < WORKER_MESSAGE_ITEMS_MAX && bytes < LEASES_BYTES_MAX) {
+        while (i < outbox->leases_len && body.n_leases < WORKER_MESSAGE_ITEMS_MAX &&
+               bytes < LEASES_BYTES_MAX) {
             const Plankton__V1__Lease *lease = outbox->leases[i++];
             bytes += lease->parameters ? strlen(lease->parameters->text) : 0;
             body.n_leases++;

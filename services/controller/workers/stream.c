@@ -15,7 +15,8 @@ static uint64_t stream_hash(uint64_t number)
 
 struct stream *stream_find(const struct workers *workers, uint64_t number)
 {
-    for (struct map_node *node = map_first(&workers->streams, stream_hash(number)); node; node = map_next(node)) {
+    for (struct map_node *node = map_first(&workers->streams, stream_hash(number)); node;
+         node = map_next(node)) {
         struct stream *stream = CONTAINER_OF(node, struct stream, node);
         if (stream->number == number)
             return stream;
@@ -25,7 +26,8 @@ struct stream *stream_find(const struct workers *workers, uint64_t number)
 
 void stream_send(struct stream *stream, const Plankton__V1__ControllerMessage *message)
 {
-    /* a worker that does not read loses its stream, not its leases: it comes back and says what it holds */
+    /* a worker that does not read loses its stream, not its leases: it comes back and says what it
+     * holds */
     if (plankton_v1_task_worker_connect_send(stream->call, message) == STATUS_RESOURCE_EXHAUSTED) {
         struct error error = {0};
         error_set(&error, STATUS_RESOURCE_EXHAUSTED, "the worker does not read");
@@ -64,24 +66,31 @@ static void send_welcome(struct stream *stream)
 static bool hello_valid(struct stream *stream, const Plankton__V1__Hello *hello)
 {
     if (hello->protocol != WORKER_PROTOCOL) {
-        refuse(stream, STATUS_FAILED_PRECONDITION, "PROTOCOL_UNSUPPORTED", "this controller speaks protocol 1");
+        refuse(stream, STATUS_FAILED_PRECONDITION, "PROTOCOL_UNSUPPORTED",
+               "this controller speaks protocol 1");
         return false;
     }
     if (hello->slots == 0 || hello->slots > ENGINE_SLOTS_MAX) {
-        refuse(stream, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "hello.slots must be between 1 and 10000");
+        refuse(stream, STATUS_INVALID_ARGUMENT, "INVALID_FIELD",
+               "hello.slots must be between 1 and 10000");
         return false;
     }
-    if (strlen(hello->name) > WORKER_NAME_BYTES_MAX || strlen(hello->version) > WORKER_NAME_BYTES_MAX) {
-        refuse(stream, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "hello.name and hello.version must be at most 128 bytes");
+    if (strlen(hello->name) > WORKER_NAME_BYTES_MAX ||
+        strlen(hello->version) > WORKER_NAME_BYTES_MAX) {
+        refuse(stream, STATUS_INVALID_ARGUMENT, "INVALID_FIELD",
+               "hello.name and hello.version must be at most 128 bytes");
         return false;
     }
-    if (hello->n_task_types == 0 || hello->n_task_types > ENGINE_WORKER_TYPES_MAX || hello->n_labels > ENGINE_LABELS_MAX) {
-        refuse(stream, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "hello needs 1 to 256 task types and at most 32 labels");
+    if (hello->n_task_types == 0 || hello->n_task_types > ENGINE_WORKER_TYPES_MAX ||
+        hello->n_labels > ENGINE_LABELS_MAX) {
+        refuse(stream, STATUS_INVALID_ARGUMENT, "INVALID_FIELD",
+               "hello needs 1 to 256 task types and at most 32 labels");
         return false;
     }
     for (size_t i = 0; i < hello->n_task_types; i++)
         if (!text_is_name(hello->task_types[i], ENGINE_TYPE_BYTES_MAX)) {
-            refuse(stream, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "hello.task_types has a malformed type");
+            refuse(stream, STATUS_INVALID_ARGUMENT, "INVALID_FIELD",
+                   "hello.task_types has a malformed type");
             return false;
         }
     if (*hello->worker_id && !id_parse(hello->worker_id, &stream->worker)) {
@@ -108,28 +117,34 @@ static void on_hello(struct stream *stream, const Plankton__V1__Hello *hello)
         labels[i] = (struct engine_label){hello->labels[i]->key, hello->labels[i]->value};
     send_welcome(stream);
     stream->open = true;
-    struct engine_command command = {.kind = ENGINE_STREAM_OPEN,
-                                     .stream_open = {.stream = stream->number,
-                                                     .worker = stream->worker,
-                                                     .name = hello->name,
-                                                     .version = hello->version,
-                                                     .address = rpc_call_peer(stream->call),
-                                                     .types = (const char *const *)hello->task_types,
-                                                     .types_len = (uint32_t)hello->n_task_types,
-                                                     .labels = labels,
-                                                     .labels_len = (uint32_t)hello->n_labels,
-                                                     .slots = hello->slots}};
-    log_info("worker.connected", LOG_ID("worker", &stream->worker), LOG_STR("name", hello->name), LOG_U64("slots", hello->slots));
+    struct engine_command command = {
+        .kind = ENGINE_STREAM_OPEN,
+        .stream_open = {.stream = stream->number,
+                        .worker = stream->worker,
+                        .name = hello->name,
+                        .version = hello->version,
+                        .address = rpc_call_peer(stream->call),
+                        .types = (const char *const *)hello->task_types,
+                        .types_len = (uint32_t)hello->n_task_types,
+                        .labels = labels,
+                        .labels_len = (uint32_t)hello->n_labels,
+                        .slots = hello->slots}};
+    log_info("worker.connected", LOG_ID("worker", &stream->worker), LOG_STR("name", hello->name),
+             LOG_U64("slots", hello->slots));
     host_apply(workers->host, &command);
 }
 
 /* ---- tokens ---- */
 
-/* A token of another cluster, of another worker or of a lost future is nobody's here: stale, and no reason to end the stream. */
-static bool token_read(struct stream *stream, const ProtobufCBinaryData *data, struct lease_token *ret)
+/* A token of another cluster, of another worker or of a lost future is nobody's here: stale, and no
+ * reason to end the stream. */
+static bool token_read(struct stream *stream, const ProtobufCBinaryData *data,
+                       struct lease_token *ret)
 {
-    return lease_token_verify(stream->workers->options.cluster_key, data->data, data->len, ret, NULL) == STATUS_OK &&
-           ret->timeline == host_timeline(stream->workers->host) && id_eq(&ret->worker, &stream->worker);
+    return lease_token_verify(stream->workers->options.cluster_key, data->data, data->len, ret,
+                              NULL) == STATUS_OK &&
+           ret->timeline == host_timeline(stream->workers->host) &&
+           id_eq(&ret->worker, &stream->worker);
 }
 
 static struct slice token_slice(const ProtobufCBinaryData *data)
@@ -140,13 +155,15 @@ static struct slice token_slice(const ProtobufCBinaryData *data)
 /* Refused without the engine: it would not know the worker. */
 static void answer_stale(struct stream *stream, const ProtobufCBinaryData *data)
 {
-    struct engine_effect effect = {.kind = ENGINE_STALE, .answer = {.stream = stream->number, .token = token_slice(data)}};
+    struct engine_effect effect = {
+        .kind = ENGINE_STALE, .answer = {.stream = stream->number, .token = token_slice(data)}};
 
     workers_effect(stream->workers, &effect);
     workers_flush(stream->workers);
 }
 
-static uint32_t read_entries(struct stream *stream, const ProtobufCBinaryData *tokens, size_t n, bool gone, struct engine_held_entry *out)
+static uint32_t read_entries(struct stream *stream, const ProtobufCBinaryData *tokens, size_t n,
+                             bool gone, struct engine_held_entry *out)
 {
     uint32_t len = 0;
 
@@ -156,7 +173,10 @@ static uint32_t read_entries(struct stream *stream, const ProtobufCBinaryData *t
             answer_stale(stream, &tokens[i]);
             continue;
         }
-        out[len++] = (struct engine_held_entry){.task = token.task, .attempt = token.attempt, .gone = gone, .token = token_slice(&tokens[i])};
+        out[len++] = (struct engine_held_entry){.task = token.task,
+                                                .attempt = token.attempt,
+                                                .gone = gone,
+                                                .token = token_slice(&tokens[i])};
     }
     return len;
 }
@@ -172,15 +192,16 @@ static void on_held(struct stream *stream, const Plankton__V1__Held *held)
     struct engine_held_entry *entries = mem_alloc((n + 1) * sizeof *entries);
     uint32_t kept = read_entries(stream, held->tokens, held->n_tokens, false, entries);
     uint32_t gone = read_entries(stream, held->gone, held->n_gone, true, entries + kept);
-    struct engine_command command = {.kind = ENGINE_HELD,
-                                     .held = {.stream = stream->number,
-                                              .shard = (uint16_t)MIN_OF(held->shard, (uint32_t)SHARDS_MAX),
-                                              .epoch = held->epoch,
-                                              .nonce = held->nonce,
-                                              .entries = entries,
-                                              .entries_len = kept + gone,
-                                              .end = held->end,
-                                              .floor = held->floor}};
+    struct engine_command command = {
+        .kind = ENGINE_HELD,
+        .held = {.stream = stream->number,
+                 .shard = (uint16_t)MIN_OF(held->shard, (uint32_t)SHARDS_MAX),
+                 .epoch = held->epoch,
+                 .nonce = held->nonce,
+                 .entries = entries,
+                 .entries_len = kept + gone,
+                 .end = held->end,
+                 .floor = held->floor}};
     host_apply(stream->workers->host, &command);
     free(entries);
 }
@@ -202,13 +223,15 @@ static bool result_convert(const Plankton__V1__Result *result, struct engine_res
         ret->failure.code = *result->failure->code ? result->failure->code : "FAILED";
         ret->failure.message = result->failure->message;
         ret->failure.non_retryable = result->failure->non_retryable;
-        if (result->failure->details && json_check(slice_of(result->failure->details->text), ENGINE_RESULT_BYTES_MAX, NULL) == STATUS_OK)
+        if (result->failure->details && json_check(slice_of(result->failure->details->text),
+                                                   ENGINE_RESULT_BYTES_MAX, NULL) == STATUS_OK)
             ret->failure.details = slice_of(result->failure->details->text);
         return true;
     case PLANKTON__V1__RESULT__OUTCOME_OUTPUT:
         ret->kind = ENGINE_RESULT_SUCCESS;
         ret->output = slice_of(result->output->text);
-        if (!ret->output.len || json_check(ret->output, ENGINE_RESULT_BYTES_MAX, &error) == STATUS_OK)
+        if (!ret->output.len ||
+            json_check(ret->output, ENGINE_RESULT_BYTES_MAX, &error) == STATUS_OK)
             return true;
         break;
     default:
@@ -233,9 +256,11 @@ static void on_results(struct stream *stream, const Plankton__V1__Results *resul
             answer_stale(stream, &result->token);
             continue;
         }
-        struct engine_command command = {
-            .kind = ENGINE_RESULT,
-            .result = {.stream = stream->number, .task = token.task, .attempt = token.attempt, .token = token_slice(&result->token)}};
+        struct engine_command command = {.kind = ENGINE_RESULT,
+                                         .result = {.stream = stream->number,
+                                                    .task = token.task,
+                                                    .attempt = token.attempt,
+                                                    .token = token_slice(&result->token)}};
         if (result_convert(result, &command.result))
             host_apply(stream->workers->host, &command);
     }
@@ -244,21 +269,25 @@ static void on_results(struct stream *stream, const Plankton__V1__Results *resul
 static void on_declined(struct stream *stream, const Plankton__V1__Declined *declined)
 {
     if (declined->n_tokens > ENGINE_HELD_PAGE_MAX) {
-        refuse(stream, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "declined has more than 10000 tokens");
+        refuse(stream, STATUS_INVALID_ARGUMENT, "INVALID_FIELD",
+               "declined has more than 10000 tokens");
         return;
     }
     struct engine_held_entry *entries = mem_alloc((declined->n_tokens + 1) * sizeof *entries);
     uint32_t n = read_entries(stream, declined->tokens, declined->n_tokens, false, entries);
-    struct engine_command command = {
-        .kind = ENGINE_DECLINED,
-        .declined = {.stream = stream->number, .entries = entries, .entries_len = n, .reason = declined->reason}};
+    struct engine_command command = {.kind = ENGINE_DECLINED,
+                                     .declined = {.stream = stream->number,
+                                                  .entries = entries,
+                                                  .entries_len = n,
+                                                  .reason = declined->reason}};
     host_apply(stream->workers->host, &command);
     free(entries);
 }
 
 static void on_heartbeat(struct stream *stream, const Plankton__V1__Heartbeat *heartbeat)
 {
-    struct engine_command command = {.kind = ENGINE_HEARTBEAT, .stream = {.stream = stream->number}};
+    struct engine_command command = {.kind = ENGINE_HEARTBEAT,
+                                     .stream = {.stream = stream->number}};
 
     host_apply(stream->workers->host, &command);
     for (size_t i = 0; i < heartbeat->n_progress; i++) {
@@ -284,7 +313,8 @@ static void on_message(struct rpc_call *call, const ProtobufCMessage *bytes, voi
     const Plankton__V1__WorkerMessage *message = plankton_v1_task_worker_connect_request_of(bytes);
 
     if (message->body_case != PLANKTON__V1__WORKER_MESSAGE__BODY_HELLO && !stream->open) {
-        refuse(stream, STATUS_INVALID_ARGUMENT, "PROTOCOL_ERROR", "the first message must be hello");
+        refuse(stream, STATUS_INVALID_ARGUMENT, "PROTOCOL_ERROR",
+               "the first message must be hello");
         return;
     }
     switch (message->body_case) {
@@ -295,7 +325,9 @@ static void on_message(struct rpc_call *call, const ProtobufCMessage *bytes, voi
         on_held(stream, message->held);
         break;
     case PLANKTON__V1__WORKER_MESSAGE__BODY_CREDIT: {
-        struct engine_command command = {.kind = ENGINE_CREDIT, .credit = {.stream = stream->number, .add = message->credit->add}};
+        struct engine_command command = {
+            .kind = ENGINE_CREDIT,
+            .credit = {.stream = stream->number, .add = message->credit->add}};
         host_apply(stream->workers->host, &command);
         break;
     }
@@ -319,14 +351,17 @@ static void on_end(struct rpc_call *call, void *userdata)
     rpc_call_finish(call);
 }
 
-static void on_close(struct rpc_call *call, enum status status, const struct error *err, void *userdata)
+static void on_close(struct rpc_call *call, enum status status, const struct error *err,
+                     void *userdata)
 {
     struct stream *stream = userdata;
     struct workers *workers = stream->workers;
 
     if (stream->open) {
-        struct engine_command command = {.kind = ENGINE_STREAM_CLOSED, .stream = {.stream = stream->number}};
-        log_info("worker.disconnected", LOG_ID("worker", &stream->worker), LOG_STR("why", status_name(status)));
+        struct engine_command command = {.kind = ENGINE_STREAM_CLOSED,
+                                         .stream = {.stream = stream->number}};
+        log_info("worker.disconnected", LOG_ID("worker", &stream->worker),
+                 LOG_STR("why", status_name(status)));
         host_apply(workers->host, &command);
     }
     map_remove(&workers->streams, &stream->node);
@@ -338,7 +373,8 @@ static void on_close(struct rpc_call *call, enum status status, const struct err
 
 static void workers_connect(struct rpc_call *call)
 {
-    static const struct rpc_callbacks callbacks = {.on_message = on_message, .on_end = on_end, .on_close = on_close};
+    static const struct rpc_callbacks callbacks = {
+        .on_message = on_message, .on_end = on_end, .on_close = on_close};
     struct workers *workers = rpc_call_service(call);
     struct stream *stream = mem_zalloc(sizeof *stream);
 
@@ -370,8 +406,10 @@ void workers_set_host(struct workers *workers, struct host *host)
 
 void workers_register(struct workers *workers, struct rpc_server *server)
 {
-    static const struct plankton_v1_task_worker_ops ops = {
-        .connect = workers_connect, .list_workers = workers_list, .get_worker = workers_get, .drain_worker = workers_drain_one};
+    static const struct plankton_v1_task_worker_ops ops = {.connect = workers_connect,
+                                                           .list_workers = workers_list,
+                                                           .get_worker = workers_get,
+                                                           .drain_worker = workers_drain_one};
 
     rpc_server_add(server, &plankton_v1_task_worker_desc, &ops, workers);
 }
