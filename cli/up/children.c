@@ -59,7 +59,10 @@ static void notify_read(int events, void *userdata)
 
     for (;;) {
         struct iovec iov = {text, sizeof text - 1};
-        struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+        struct msghdr msg = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
         ssize_t n = recvmsg(all->notify_fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         if (n < 0)
             return;
@@ -81,19 +84,25 @@ static enum status notify_open(struct children *all, struct error *err)
     int one = 1;
 
     /* an abstract name: no file to clean up, no length trouble with deep directories */
-    int len = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "plankton-up-%d", (int)getpid());
-    snprintf(all->notify_env, sizeof all->notify_env, "NOTIFY_SOCKET=@plankton-up-%d", (int)getpid());
+    int len = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "plankton-up-%d",
+                       (int)getpid());
+    snprintf(all->notify_env, sizeof all->notify_env, "NOTIFY_SOCKET=@plankton-up-%d",
+             (int)getpid());
     all->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (all->notify_fd < 0 || setsockopt(all->notify_fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) < 0 ||
-        bind(all->notify_fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) < 0)
-        return error_set(err, status_from_errno(errno), "cannot open the notification socket: %s", strerror(errno));
+    if (all->notify_fd < 0 ||
+        setsockopt(all->notify_fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) < 0 ||
+        bind(all->notify_fd, (struct sockaddr *)&address,
+             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) < 0)
+        return error_set(err, status_from_errno(errno), "cannot open the notification socket: %s",
+                         strerror(errno));
     all->notify = loop_fd_new(all->loop, all->notify_fd, notify_read, all);
     loop_fd_watch(all->notify, LOOP_READABLE);
     return STATUS_OK;
 }
 
-enum status children_new(struct loop *loop, const struct datadir *dir, const char *bin, const struct children_callbacks *callbacks,
-                         void *userdata, struct children **ret, struct error *err)
+enum status children_new(struct loop *loop, const struct datadir *dir, const char *bin,
+                         const struct children_callbacks *callbacks, void *userdata,
+                         struct children **ret, struct error *err)
 {
     struct children *all = mem_zalloc(sizeof *all);
 
@@ -161,9 +170,15 @@ static void child_spawn(struct child *child)
     struct children *all = child->all;
     struct error error = {0};
     AUTO(arena_freep) struct arena *scratch = arena_new(0);
-    const char *log = datadir_path(all->dir, scratch, arena_printf(scratch, "log/%s.log", child->name));
+    const char *log =
+        datadir_path(all->dir, scratch, arena_printf(scratch, "log/%s.log", child->name));
     AUTO(close_fd) int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    struct loop_process_spec spec = {.file = child->argv[0], .argv = child->argv, .env = child->env, .fds = {-1, out, out}, .uid = -1, .gid = -1};
+    struct loop_process_spec spec = {.file = child->argv[0],
+                                     .argv = child->argv,
+                                     .env = child->env,
+                                     .fds = {-1, out, out},
+                                     .uid = -1,
+                                     .gid = -1};
 
     child->started_us = loop_now_us(all->loop);
     child->process = loop_process_spawn(all->loop, &spec, child_exited, child, &error);
@@ -179,8 +194,8 @@ static void restart_due(void *userdata)
         child_spawn(child);
 }
 
-enum status children_start(struct children *all, const char *name, const char *program, const char *const *argv, const char *const *env,
-                           struct error *err)
+enum status children_start(struct children *all, const char *name, const char *program,
+                           const char *const *argv, const char *const *env, struct error *err)
 {
     struct child *child = &all->list[all->n];
     size_t n = 0;

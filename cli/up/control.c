@@ -20,13 +20,16 @@ struct control_settings {
 };
 
 static const struct conf_option control_options[] = {
-    CONF_OPTION("data-dir", CONF_TEXT, DATADIR_DEFAULT, 0, 0, struct control_settings, data_dir, "the installation's data directory"),
+    CONF_OPTION("data-dir", CONF_TEXT, DATADIR_DEFAULT, 0, 0, struct control_settings, data_dir,
+                "the installation's data directory"),
 };
 
-static enum status control_open(const char *verb, int argc, char **argv, struct arena *arena, struct datadir *ret, bool *ret_exit,
-                                struct error *err)
+static enum status control_open(const char *verb, int argc, char **argv, struct arena *arena,
+                                struct datadir *ret, bool *ret_exit, struct error *err)
 {
-    struct conf_program program = {.program = verb, .summary = "look after a running installation", .options = control_options,
+    struct conf_program program = {.program = verb,
+                                   .summary = "look after a running installation",
+                                   .options = control_options,
                                    .option_count = ARRAY_LEN(control_options)};
     struct control_settings settings = {0};
     enum conf_outcome outcome = CONF_RUN;
@@ -36,7 +39,8 @@ static enum status control_open(const char *verb, int argc, char **argv, struct 
     if (st != STATUS_OK || *ret_exit)
         return st;
     if (access(settings.data_dir, F_OK) != 0)
-        return error_set(err, STATUS_NOT_FOUND, "there is no installation in %s", settings.data_dir);
+        return error_set(err, STATUS_NOT_FOUND, "there is no installation in %s",
+                         settings.data_dir);
     return datadir_open(settings.data_dir, arena, ret, err);
 }
 
@@ -63,7 +67,8 @@ int verb_stop(int argc, char **argv)
     }
     struct pollfd ended = {.fd = fd, .events = POLLIN};
     if (poll(&ended, 1, STOP_WAIT_MS) <= 0) {
-        error_set(&error, STATUS_DEADLINE_EXCEEDED, "pid %d has not ended within %d s", pid, STOP_WAIT_MS / 1000);
+        error_set(&error, STATUS_DEADLINE_EXCEEDED, "pid %d has not ended within %d s", pid,
+                  STOP_WAIT_MS / 1000);
         return cli_fail(&error);
     }
     printf("Plankton has stopped\n");

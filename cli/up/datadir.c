@@ -17,14 +17,17 @@
 
 #define FILE_BYTES_MAX ((size_t)64 * 1024)
 
-enum status datadir_open(const char *path, struct arena *arena, struct datadir *ret, struct error *err)
+enum status datadir_open(const char *path, struct arena *arena, struct datadir *ret,
+                         struct error *err)
 {
     char real[PATH_MAX];
 
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return error_set(err, status_from_errno(errno), "cannot make data directory %s: %s", path, strerror(errno));
+        return error_set(err, status_from_errno(errno), "cannot make data directory %s: %s", path,
+                         strerror(errno));
     if (!realpath(path, real))
-        return error_set(err, status_from_errno(errno), "cannot use data directory %s: %s", path, strerror(errno));
+        return error_set(err, status_from_errno(errno), "cannot use data directory %s: %s", path,
+                         strerror(errno));
     ret->path = arena_strdup(arena, real);
     ret->lock_fd = -1;
     return STATUS_OK;
@@ -49,15 +52,18 @@ enum status datadir_lock(struct datadir *dir, struct error *err)
     int fd = lock_open(dir, O_RDWR | O_CREAT);
 
     if (fd < 0)
-        return error_set(err, status_from_errno(errno), "cannot open %s/lock: %s", dir->path, strerror(errno));
+        return error_set(err, status_from_errno(errno), "cannot open %s/lock: %s", dir->path,
+                         strerror(errno));
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         close(fd);
-        return error_set(err, STATUS_ALREADY_EXISTS, "Plankton is already running in %s (pid %d)", dir->path, datadir_holder(dir));
+        return error_set(err, STATUS_ALREADY_EXISTS, "Plankton is already running in %s (pid %d)",
+                         dir->path, datadir_holder(dir));
     }
     snprintf(pid, sizeof pid, "%d\n", (int)getpid());
     if (ftruncate(fd, 0) < 0 || write(fd, pid, strlen(pid)) < 0) {
         close(fd);
-        return error_set(err, STATUS_INTERNAL, "cannot write %s/lock: %s", dir->path, strerror(errno));
+        return error_set(err, STATUS_INTERNAL, "cannot write %s/lock: %s", dir->path,
+                         strerror(errno));
     }
     dir->lock_fd = fd;
     return STATUS_OK;
@@ -83,14 +89,16 @@ void datadir_close(struct datadir *dir)
     dir->lock_fd = -1;
 }
 
-enum status datadir_read(const struct datadir *dir, struct arena *arena, const char *name, char **ret, struct error *err)
+enum status datadir_read(const struct datadir *dir, struct arena *arena, const char *name,
+                         char **ret, struct error *err)
 {
     const char *path = datadir_path(dir, arena, name);
     AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
     size_t len = 0;
 
     if (fd < 0)
-        return error_set(err, status_from_errno(errno), "cannot read %s: %s", path, strerror(errno));
+        return error_set(err, status_from_errno(errno), "cannot read %s: %s", path,
+                         strerror(errno));
     char *text = arena_alloc(arena, FILE_BYTES_MAX + 1);
     for (ssize_t n; len < FILE_BYTES_MAX && (n = read(fd, text + len, FILE_BYTES_MAX - len)) > 0;)
         len += (size_t)n;
@@ -101,19 +109,21 @@ enum status datadir_read(const struct datadir *dir, struct arena *arena, const c
     return STATUS_OK;
 }
 
-enum status datadir_write(const struct datadir *dir, struct arena *arena, const char *name, const void *data, size_t len,
-                          struct error *err)
+enum status datadir_write(const struct datadir *dir, struct arena *arena, const char *name,
+                          const void *data, size_t len, struct error *err)
 {
     const char *path = datadir_path(dir, arena, name);
     const char *beside = arena_printf(arena, "%s.new", path);
     AUTO(close_fd) int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     if (fd < 0 || write(fd, data, len) != (ssize_t)len || fsync(fd) < 0 || rename(beside, path) < 0)
-        return error_set(err, status_from_errno(errno), "cannot write %s: %s", path, strerror(errno));
+        return error_set(err, status_from_errno(errno), "cannot write %s: %s", path,
+                         strerror(errno));
     return STATUS_OK;
 }
 
-static enum status make_api_key(const struct datadir *dir, struct arena *arena, const char *name, struct error *err)
+static enum status make_api_key(const struct datadir *dir, struct arena *arena, const char *name,
+                                struct error *err)
 {
     char key[API_KEY_TEXT_BYTES + 1];
 

@@ -20,11 +20,14 @@ static void created(const ProtobufCMessage *message, const struct error *error, 
 {
     struct login *login = userdata;
 
-    login->done(message ? ((const Plankton__V1__CreatedKey *)message)->secret : NULL, error, login->userdata);
+    login->done(message ? ((const Plankton__V1__CreatedKey *)message)->secret : NULL, error,
+                login->userdata);
 }
 
 struct login *login_start(struct loop *loop, const char *controller, const char *admin_key,
-                          void (*done)(const char *token, const struct error *error, void *userdata), void *userdata)
+                          void (*done)(const char *token, const struct error *error,
+                                       void *userdata),
+                          void *userdata)
 {
     struct login *login = mem_zalloc(sizeof *login);
     char authorization[160];
@@ -43,7 +46,8 @@ struct login *login_start(struct loop *loop, const char *controller, const char 
     request.role = PLANKTON__V1__ROLE__ROLE_ADMIN;
     request.lifetime = &lifetime;
     request.single_use = true;
-    rpc_channel_unary(login->channel, &plankton_v1_keys_create_key, &call, &request.base, created, login);
+    rpc_channel_unary(login->channel, &plankton_v1_keys_create_key, &call, &request.base, created,
+                      login);
     return login;
 }
 

@@ -8,7 +8,9 @@
 struct login;
 /* done once: the token, or NULL and why. */
 struct login *login_start(struct loop *loop, const char *controller, const char *admin_key,
-                          void (*done)(const char *token, const struct error *error, void *userdata), void *userdata);
+                          void (*done)(const char *token, const struct error *error,
+                                       void *userdata),
+                          void *userdata);
 void login_free(struct login *login); /* NULL allowed */
 
 #endif

@@ -8,7 +8,9 @@
 
 static bool port_free(int port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int one = 1;
     AUTO(close_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -32,8 +34,10 @@ enum status ports_find(int wanted, int workers, int *ret_port, struct error *err
     if (wanted) {
         int taken = group_taken(wanted, workers);
         if (taken)
-            return error_set(err, STATUS_ALREADY_EXISTS, "port %d is taken (--port %d needs %d to %d and %d to %d)", taken, wanted, wanted,
-                             wanted + PORT_STEP - 1, wanted + PORT_OPS_OFFSET, wanted + PORT_OPS_OFFSET + PORT_STEP + workers - 1);
+            return error_set(err, STATUS_ALREADY_EXISTS,
+                             "port %d is taken (--port %d needs %d to %d and %d to %d)", taken,
+                             wanted, wanted, wanted + PORT_STEP - 1, wanted + PORT_OPS_OFFSET,
+                             wanted + PORT_OPS_OFFSET + PORT_STEP + workers - 1);
         *ret_port = wanted;
         return STATUS_OK;
     }

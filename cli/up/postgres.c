@@ -15,12 +15,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/map.h"
 #include "base/text.h"
 #include "loop/loop.h"
 
 #define INSTALL_ROOT "/usr/lib/postgresql"
-#define START_TRIES 8 /* after a kill -9 the old server's children hold its memory for about a second */
+#define START_TRIES                                                                                \
+    8 /* after a kill -9 the old server's children hold its memory for about a second */
 #define START_RETRY_US 500000
 #define PASSWORD_BYTES 24
 
@@ -28,15 +28,18 @@
 
 static void become(const struct postgres *pg)
 {
-    if (pg->uid >= 0 && (setgroups(0, NULL) < 0 || setgid((gid_t)pg->gid) < 0 || setuid((uid_t)pg->uid) < 0))
+    if (pg->uid >= 0 &&
+        (setgroups(0, NULL) < 0 || setgid((gid_t)pg->gid) < 0 || setuid((uid_t)pg->uid) < 0))
         _exit(126);
 }
 
-/* Runs a program of the installation as the server's user with a clean environment; its output goes to the launcher's log. */
+/* Runs a program of the installation as the server's user with a clean environment; its output goes
+ * to the launcher's log. */
 static int run_as_server(const struct postgres *pg, struct arena *arena, char *const *argv)
 {
     const char *out = datadir_path(pg->dir, arena, "log/postgres-setup.log");
-    char *env[] = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", arena_printf(arena, "PGPASSWORD=%s", pg->password), NULL};
+    char *env[] = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8",
+                   arena_printf(arena, "PGPASSWORD=%s", pg->password), NULL};
     int status = 0;
     int fd = open(out, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     pid_t pid = fork();
@@ -87,8 +90,9 @@ static enum status find_installation(struct postgres *pg, struct arena *arena, s
     if (root)
         closedir(root);
     if (!pg->bin)
-        return error_set(err, STATUS_FAILED_PRECONDITION, "PostgreSQL is not installed (nothing in " INSTALL_ROOT
-                                                          "); install the package `postgresql` or give --database");
+        return error_set(err, STATUS_FAILED_PRECONDITION,
+                         "PostgreSQL is not installed (nothing in " INSTALL_ROOT
+                         "); install the package `postgresql` or give --database");
     return STATUS_OK;
 }
 
@@ -113,57 +117,88 @@ static enum status make_owned(const struct postgres *pg, const char *path, struc
     struct stat st;
 
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return error_set(err, status_from_errno(errno), "cannot make %s: %s", path, strerror(errno));
+        return error_set(err, status_from_errno(errno), "cannot make %s: %s", path,
+                         strerror(errno));
     if (pg->uid >= 0 && chown(path, (uid_t)pg->uid, (gid_t)pg->gid) < 0)
-        return error_set(err, status_from_errno(errno), "cannot give %s to the database's user: %s", path, strerror(errno));
+        return error_set(err, status_from_errno(errno), "cannot give %s to the database's user: %s",
+                         path, strerror(errno));
     uid_t want = pg->uid >= 0 ? (uid_t)pg->uid : getuid();
     if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != want || (st.st_mode & 077))
-        return error_set(err, STATUS_PERMISSION_DENIED, "%s must be a directory that only the database's user may enter", path);
+        return error_set(err, STATUS_PERMISSION_DENIED,
+                         "%s must be a directory that only the database's user may enter", path);
     return STATUS_OK;
 }
 
-/* The server's user must be able to reach the cluster (a directory below /root cannot be), and the socket's path must be short. */
+/* The cluster belongs to the data directory by a name that is kept in it: a directory that was
+ * moved keeps its database, one that was deleted and made again gets a new one. */
+static enum status load_name(const struct postgres *pg, struct arena *arena, char **ret,
+                             struct error *err)
+{
+    uint8_t raw[8];
+
+    if (datadir_read(pg->dir, arena, "postgres.name", ret, NULL) == STATUS_OK)
+        return STATUS_OK;
+    random_bytes(raw, sizeof raw);
+    *ret = arena_alloc(arena, 2 * sizeof raw + 1);
+    text_to_hex(raw, sizeof raw, *ret);
+    return datadir_write(pg->dir, arena, "postgres.name", *ret, strlen(*ret), err);
+}
+
+/* The server's user must be able to reach the cluster (a directory below /root cannot be), and the
+ * socket's path must be short. */
 static enum status choose_places(struct postgres *pg, struct arena *arena, struct error *err)
 {
-    uint64_t hash = hash_keyed(1, 2, pg->dir->path, strlen(pg->dir->path));
     const char *base = pg->dir->path;
-    enum status st;
+    char *name;
+    enum status st = load_name(pg, arena, &name, err);
+
+    if (st != STATUS_OK)
+        return st;
 
     if (pg->uid >= 0) {
         /* the directory itself is private to root: hand the server a place of its own */
         if (mkdir("/var/lib/plankton", 0755) < 0 && errno != EEXIST)
-            return error_set(err, status_from_errno(errno), "cannot make /var/lib/plankton: %s", strerror(errno));
-        base = arena_printf(arena, "/var/lib/plankton/%016llx", (unsigned long long)hash);
+            return error_set(err, status_from_errno(errno), "cannot make /var/lib/plankton: %s",
+                             strerror(errno));
+        base = arena_printf(arena, "/var/lib/plankton/%s", name);
         st = make_owned(pg, base, err);
         if (st != STATUS_OK)
             return st;
         const char *note = datadir_path(pg->dir, arena, "postgres");
         if (symlink(base, note) < 0 && errno != EEXIST)
-            return error_set(err, status_from_errno(errno), "cannot link %s: %s", note, strerror(errno));
+            return error_set(err, status_from_errno(errno), "cannot link %s: %s", note,
+                             strerror(errno));
     }
-    pg->data = pg->uid >= 0 ? arena_printf(arena, "%s/cluster", base) : arena_printf(arena, "%s/postgres", base);
-    pg->log = pg->uid >= 0 ? arena_printf(arena, "%s/postgres.log", base) : arena_printf(arena, "%s/log/postgres.log", base);
-    pg->socket = arena_printf(arena, "/tmp/plankton-%u-%016llx", (unsigned)getuid(), (unsigned long long)hash);
+    pg->data = pg->uid >= 0 ? arena_printf(arena, "%s/cluster", base)
+                            : arena_printf(arena, "%s/postgres", base);
+    pg->log = pg->uid >= 0 ? arena_printf(arena, "%s/postgres.log", base)
+                           : arena_printf(arena, "%s/log/postgres.log", base);
+    pg->socket = arena_printf(arena, "/tmp/plankton-%u-%s", (unsigned)getuid(), name);
     st = make_owned(pg, pg->socket, err);
     if (st != STATUS_OK)
         return st;
     if (!server_can_use(pg, base))
-        return error_set(err, STATUS_PERMISSION_DENIED, "the database's user cannot enter %s", base);
+        return error_set(err, STATUS_PERMISSION_DENIED, "the database's user cannot enter %s",
+                         base);
     return STATUS_OK;
 }
 
 /* ---- the cluster ---- */
 
-static enum status write_settings(const struct postgres *pg, struct arena *arena, const char *cluster, struct error *err)
+static enum status write_settings(const struct postgres *pg, struct arena *arena,
+                                  const char *cluster, struct error *err)
 {
     const char *path = arena_printf(arena, "%s/postgresql.auto.conf", cluster);
     FILE *file = fopen(path, "ae");
 
     if (!file)
-        return error_set(err, status_from_errno(errno), "cannot write %s: %s", path, strerror(errno));
+        return error_set(err, status_from_errno(errno), "cannot write %s: %s", path,
+                         strerror(errno));
     fprintf(file,
-            "listen_addresses = ''\nunix_socket_directories = '%s'\nmax_connections = 60\nshared_buffers = 128MB\n"
-            "max_wal_size = 2GB\ncheckpoint_timeout = 15min\nwal_compression = on\njit = off\nlog_min_messages = warning\n"
+            "listen_addresses = ''\nunix_socket_directories = '%s'\nmax_connections = "
+            "60\nshared_buffers = 128MB\n"
+            "max_wal_size = 2GB\ncheckpoint_timeout = 15min\nwal_compression = on\njit = "
+            "off\nlog_min_messages = warning\n"
             "log_checkpoints = off\npassword_encryption = scram-sha-256\n",
             pg->socket);
     if (fclose(file) != 0)
@@ -177,10 +212,14 @@ static enum status make_cluster(const struct postgres *pg, struct arena *arena, 
     char *fresh = arena_printf(arena, "%s.new", pg->data);
     char *password_file = arena_printf(arena, "%s.password", pg->data);
     char *argv[] = {program(pg, arena, "initdb"),
-                    "-D", fresh,
-                    "-U", "plankton",
-                    "-A", "scram-sha-256",
-                    "-E", "UTF8",
+                    "-D",
+                    fresh,
+                    "-U",
+                    "plankton",
+                    "-A",
+                    "scram-sha-256",
+                    "-E",
+                    "UTF8",
                     "--locale=C.UTF-8",
                     "--data-checksums",
                     arena_printf(arena, "--pwfile=%s", password_file),
@@ -192,14 +231,17 @@ static enum status make_cluster(const struct postgres *pg, struct arena *arena, 
     AUTO(close_fd) int fd = open(password_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0 || dprintf(fd, "%s\n", pg->password) < 0 ||
         (pg->uid >= 0 && fchown(fd, (uid_t)pg->uid, (gid_t)pg->gid) < 0))
-        return error_set(err, STATUS_INTERNAL, "cannot write %s: %s", password_file, strerror(errno));
+        return error_set(err, STATUS_INTERNAL, "cannot write %s: %s", password_file,
+                         strerror(errno));
     int code = run_as_server(pg, arena, argv);
     unlink(password_file);
     if (code != 0)
-        return error_set(err, STATUS_INTERNAL, "initdb failed (%d); see %s/log/postgres-setup.log", code, pg->dir->path);
+        return error_set(err, STATUS_INTERNAL, "initdb failed (%d); see %s/log/postgres-setup.log",
+                         code, pg->dir->path);
     st = write_settings(pg, arena, fresh, err);
     if (st == STATUS_OK && rename(fresh, pg->data) < 0)
-        st = error_set(err, status_from_errno(errno), "cannot rename %s: %s", fresh, strerror(errno));
+        st = error_set(err, status_from_errno(errno), "cannot rename %s: %s", fresh,
+                       strerror(errno));
     return st;
 }
 
@@ -219,7 +261,8 @@ static enum status load_password(struct postgres *pg, struct arena *arena, struc
     return datadir_write(pg->dir, arena, "postgres.password", text, strlen(text), err);
 }
 
-enum status postgres_prepare(struct postgres *pg, const struct datadir *dir, struct arena *arena, struct error *err)
+enum status postgres_prepare(struct postgres *pg, const struct datadir *dir, struct arena *arena,
+                             struct error *err)
 {
     enum status st;
 
@@ -227,7 +270,8 @@ enum status postgres_prepare(struct postgres *pg, const struct datadir *dir, str
     if (getuid() == 0) {
         const struct passwd *user = getpwnam("postgres");
         if (!user)
-            return error_set(err, STATUS_FAILED_PRECONDITION, "there is no user `postgres` to run the database as");
+            return error_set(err, STATUS_FAILED_PRECONDITION,
+                             "there is no user `postgres` to run the database as");
         pg->uid = (int)user->pw_uid;
         pg->gid = (int)user->pw_gid;
     }
@@ -239,7 +283,8 @@ enum status postgres_prepare(struct postgres *pg, const struct datadir *dir, str
     if (st == STATUS_OK && access(arena_printf(arena, "%s/PG_VERSION", pg->data), F_OK) != 0)
         st = make_cluster(pg, arena, err);
     if (st == STATUS_OK)
-        pg->url = arena_printf(arena, "postgresql:///plankton?host=%s&user=plankton&password=%s", pg->socket, pg->password);
+        pg->url = arena_printf(arena, "postgresql:///plankton?host=%s&user=plankton&password=%s",
+                               pg->socket, pg->password);
     return st;
 }
 
@@ -256,13 +301,30 @@ static int read_pid(const struct postgres *pg, struct arena *arena)
     return pid;
 }
 
-enum status postgres_start(struct postgres *pg, struct arena *arena, int *ret_pid, struct error *err)
+enum status postgres_start(struct postgres *pg, struct arena *arena, int *ret_pid,
+                           struct error *err)
 {
     char *data = arena_strdup(arena, pg->data);
     char *status[] = {program(pg, arena, "pg_ctl"), "-D", data, "status", NULL};
-    char *start[] = {program(pg, arena, "pg_ctl"), "-D", data, "-w", "-t", "60", "-l", arena_strdup(arena, pg->log), "-s", "start", NULL};
-    char *create[] = {program(pg, arena, "createdb"), "-h", arena_strdup(arena, pg->socket), "-U", "plankton", "plankton", NULL};
-    char *probe[] = {program(pg, arena, "psql"), "-h", arena_strdup(arena, pg->socket), "-U", "plankton", "-d", "plankton", "-c", "", NULL};
+    char *start[] = {program(pg, arena, "pg_ctl"), "-D", data,    "-w", "-t", "60", "-l",
+                     arena_strdup(arena, pg->log), "-s", "start", NULL};
+    char *create[] = {program(pg, arena, "createdb"),
+                      "-h",
+                      arena_strdup(arena, pg->socket),
+                      "-U",
+                      "plankton",
+                      "plankton",
+                      NULL};
+    char *probe[] = {program(pg, arena, "psql"),
+                     "-h",
+                     arena_strdup(arena, pg->socket),
+                     "-U",
+                     "plankton",
+                     "-d",
+                     "plankton",
+                     "-c",
+                     "",
+                     NULL};
     int code = run_as_server(pg, arena, status);
 
     for (int i = 0; code != 0 && i < START_TRIES; i++) {
@@ -275,8 +337,12 @@ enum status postgres_start(struct postgres *pg, struct arena *arena, int *ret_pi
     if (access(arena_printf(arena, "%s/plankton.created", pg->data), F_OK) != 0) {
         /* a launcher that was killed between the two leaves a database without the mark */
         if (run_as_server(pg, arena, create) != 0 && run_as_server(pg, arena, probe) != 0)
-            return error_set(err, STATUS_INTERNAL, "cannot create the database; see %s/log/postgres-setup.log", pg->dir->path);
-        AUTO(close_fd) int fd = open(arena_printf(arena, "%s/plankton.created", pg->data), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+            return error_set(err, STATUS_INTERNAL,
+                             "cannot create the database; see %s/log/postgres-setup.log",
+                             pg->dir->path);
+        AUTO(close_fd)
+        int fd = open(arena_printf(arena, "%s/plankton.created", pg->data),
+                      O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     }
     *ret_pid = read_pid(pg, arena);
     return STATUS_OK;
@@ -284,7 +350,17 @@ enum status postgres_start(struct postgres *pg, struct arena *arena, int *ret_pi
 
 void postgres_stop(struct postgres *pg, struct arena *arena)
 {
-    char *argv[] = {program(pg, arena, "pg_ctl"), "-D", arena_strdup(arena, pg->data), "-w", "-t", "60", "-m", "fast", "-s", "stop", NULL};
+    char *argv[] = {program(pg, arena, "pg_ctl"),
+                    "-D",
+                    arena_strdup(arena, pg->data),
+                    "-w",
+                    "-t",
+                    "60",
+                    "-m",
+                    "fast",
+                    "-s",
+                    "stop",
+                    NULL};
 
     run_as_server(pg, arena, argv);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `plankton up`: everything on one machine. Prepares the data directory and PostgreSQL, starts the services, prints the login. */
+/* `plankton up`: everything on one machine. Prepares the data directory and PostgreSQL, starts the
+ * services, prints the login. */
 #include "../cli.h"
 
 #include <errno.h>
@@ -54,21 +55,34 @@ struct up {
 };
 
 static const struct conf_option up_options[] = {
-    CONF_OPTION("data-dir", CONF_TEXT, DATADIR_DEFAULT, 0, 0, struct up_settings, data_dir, "keys, logs, the private database"),
+    CONF_OPTION("data-dir", CONF_TEXT, DATADIR_DEFAULT, 0, 0, struct up_settings, data_dir,
+                "keys, logs, the private database"),
     CONF_OPTION("port", CONF_INT, "0", 0, 60000, struct up_settings, port,
-                "gateway; controller and logger take the next two, ops ports are 1,000 above; 0: the first free from 8080 on"),
-    CONF_OPTION("workers", CONF_INT, "1", 0, WORKERS_MAX, struct up_settings, workers, "worker processes"),
+                "gateway; controller and logger take the next two, ops ports are 1,000 above; 0: "
+                "the first free from 8080 on"),
+    CONF_OPTION("workers", CONF_INT, "1", 0, WORKERS_MAX, struct up_settings, workers,
+                "worker processes"),
     CONF_OPTION("database", CONF_TEXT, NULL, 0, 0, struct up_settings, database,
                 "PostgreSQL URL; without it a private cluster is kept in the data directory"),
-    CONF_OPTION("detach", CONF_BOOL, "false", 0, 0, struct up_settings, detach, "return when ready and run in the background"),
+    CONF_OPTION("detach", CONF_BOOL, "false", 0, 0, struct up_settings, detach,
+                "return when ready and run in the background"),
 };
 
-static const struct conf_program up_program = {
-    .program = "up", .summary = "run everything on this machine", .options = up_options, .option_count = ARRAY_LEN(up_options)};
+static const struct conf_program up_program = {.program = "up",
+                                               .summary = "run everything on this machine",
+                                               .options = up_options,
+                                               .option_count = ARRAY_LEN(up_options)};
 
 static void progress(struct up *up, const char *text)
 {
     detach_print(arena_printf(&up->arena, "  %s\n", text));
+}
+
+/* Also when nobody is left at standard error but the parent that waits for a detached launcher. */
+static void up_fail(struct up *up, const struct error *error)
+{
+    detach_print(arena_printf(&up->arena, "plankton: %s\n", error->message));
+    up->failed = true;
 }
 
 /* ---- stopping ---- */
@@ -112,8 +126,7 @@ static void postmaster_died(int events, void *userdata)
         return;
     progress(up, "PostgreSQL has ended; starting it again");
     if (postgres_start(&up->postgres, &up->arena, &pid, &error) != STATUS_OK) {
-        cli_fail(&error);
-        up->failed = true;
+        up_fail(up, &error);
         stop_begin(up);
         return;
     }
@@ -145,28 +158,32 @@ static const char *flag(struct up *up, const char *name, const char *value)
 
 static enum status start_logger(struct up *up, struct error *err)
 {
-    const char *argv[] = {flag(up, "listen", address_of(up, 2)),
-                          flag(up, "ops-listen", address_of(up, PORT_OPS_OFFSET + 2)),
-                          flag(up, "controller", address_of(up, 1)),
-                          flag(up, "cluster-key-file", datadir_path(&up->dir, &up->arena, "cluster.key")),
-                          flag(up, "state-dir", datadir_path(&up->dir, &up->arena, "logger")),
-                          NULL};
-    const char *env[] = {arena_printf(&up->arena, "PLANKTON_LOGGER_DATABASE=%s", up->database_url), NULL};
+    const char *argv[] = {
+        flag(up, "listen", address_of(up, 2)),
+        flag(up, "ops-listen", address_of(up, PORT_OPS_OFFSET + 2)),
+        flag(up, "controller", address_of(up, 1)),
+        flag(up, "cluster-key-file", datadir_path(&up->dir, &up->arena, "cluster.key")),
+        flag(up, "state-dir", datadir_path(&up->dir, &up->arena, "logger")),
+        NULL};
+    const char *env[] = {arena_printf(&up->arena, "PLANKTON_LOGGER_DATABASE=%s", up->database_url),
+                         NULL};
 
     return children_start(up->children, "logger", "plankton-logger", argv, env, err);
 }
 
 static enum status start_controller(struct up *up, struct error *err)
 {
-    const char *argv[] = {flag(up, "listen", address_of(up, 1)),
-                          flag(up, "ops-listen", address_of(up, PORT_OPS_OFFSET + 1)),
-                          flag(up, "logger", address_of(up, 2)),
-                          flag(up, "cluster-key-file", datadir_path(&up->dir, &up->arena, "cluster.key")),
-                          flag(up, "admin-key-file", datadir_path(&up->dir, &up->arena, "admin.key")),
-                          flag(up, "worker-key-file", datadir_path(&up->dir, &up->arena, "worker.key")),
-                          flag(up, "state-dir", datadir_path(&up->dir, &up->arena, "controller")),
-                          NULL};
-    const char *env[] = {arena_printf(&up->arena, "PLANKTON_CONTROLLER_DATABASE=%s", up->database_url), NULL};
+    const char *argv[] = {
+        flag(up, "listen", address_of(up, 1)),
+        flag(up, "ops-listen", address_of(up, PORT_OPS_OFFSET + 1)),
+        flag(up, "logger", address_of(up, 2)),
+        flag(up, "cluster-key-file", datadir_path(&up->dir, &up->arena, "cluster.key")),
+        flag(up, "admin-key-file", datadir_path(&up->dir, &up->arena, "admin.key")),
+        flag(up, "worker-key-file", datadir_path(&up->dir, &up->arena, "worker.key")),
+        flag(up, "state-dir", datadir_path(&up->dir, &up->arena, "controller")),
+        NULL};
+    const char *env[] = {
+        arena_printf(&up->arena, "PLANKTON_CONTROLLER_DATABASE=%s", up->database_url), NULL};
 
     return children_start(up->children, "controller", "plankton-controller", argv, env, err);
 }
@@ -176,8 +193,7 @@ static enum status start_gateway(struct up *up, struct error *err)
     const char *argv[] = {flag(up, "listen", address_of(up, 0)),
                           flag(up, "ops-listen", address_of(up, PORT_OPS_OFFSET)),
                           flag(up, "controller", address_of(up, 1)),
-                          flag(up, "logger", address_of(up, 2)),
-                          NULL};
+                          flag(up, "logger", address_of(up, 2)), NULL};
     const char *env[] = {NULL};
 
     return children_start(up->children, "gateway", "plankton-gateway", argv, env, err);
@@ -186,12 +202,13 @@ static enum status start_gateway(struct up *up, struct error *err)
 static enum status start_worker(struct up *up, int index, struct error *err)
 {
     const char *name = arena_printf(&up->arena, "worker-%d", index + 1);
-    const char *argv[] = {flag(up, "controller", address_of(up, 1)),
-                          flag(up, "ops-listen", address_of(up, PORT_OPS_OFFSET + PORT_STEP + index)),
-                          flag(up, "key-file", datadir_path(&up->dir, &up->arena, "worker.key")),
-                          flag(up, "state-dir", datadir_path(&up->dir, &up->arena, name)),
-                          flag(up, "name", name),
-                          NULL};
+    const char *argv[] = {
+        flag(up, "controller", address_of(up, 1)),
+        flag(up, "ops-listen", address_of(up, PORT_OPS_OFFSET + PORT_STEP + index)),
+        flag(up, "key-file", datadir_path(&up->dir, &up->arena, "worker.key")),
+        flag(up, "state-dir", datadir_path(&up->dir, &up->arena, name)),
+        flag(up, "name", name),
+        NULL};
     const char *env[] = {NULL};
 
     return children_start(up->children, name, "plankton-worker", argv, env, err);
@@ -214,11 +231,12 @@ static enum status start_all(struct up *up, struct error *err)
 
 static enum status write_endpoints(struct up *up, struct error *err)
 {
-    char *text = arena_printf(&up->arena,
-                              "{\"gateway\":\"http://%s\",\"controller\":\"%s\",\"logger\":\"%s\",\"gatewayOps\":\"%s\","
-                              "\"controllerOps\":\"%s\",\"loggerOps\":\"%s\",\"pid\":%d}\n",
-                              address_of(up, 0), address_of(up, 1), address_of(up, 2), address_of(up, PORT_OPS_OFFSET),
-                              address_of(up, PORT_OPS_OFFSET + 1), address_of(up, PORT_OPS_OFFSET + 2), (int)getpid());
+    char *text = arena_printf(
+        &up->arena,
+        "{\"gateway\":\"http://%s\",\"controller\":\"%s\",\"logger\":\"%s\",\"gatewayOps\":\"%s\","
+        "\"controllerOps\":\"%s\",\"loggerOps\":\"%s\",\"pid\":%d}\n",
+        address_of(up, 0), address_of(up, 1), address_of(up, 2), address_of(up, PORT_OPS_OFFSET),
+        address_of(up, PORT_OPS_OFFSET + 1), address_of(up, PORT_OPS_OFFSET + 2), (int)getpid());
 
     return datadir_write(&up->dir, &up->arena, "endpoints.json", text, strlen(text), err);
 }
@@ -228,12 +246,12 @@ static void on_login(const char *token, const struct error *error, void *userdat
     struct up *up = userdata;
 
     if (!token) {
-        cli_fail(error);
-        up->failed = true;
+        up_fail(up, error);
         stop_begin(up);
         return;
     }
-    detach_print(arena_printf(&up->arena, "Plankton is ready: http://%s/login?token=%s\n", address_of(up, 0), token));
+    detach_print(arena_printf(&up->arena, "Plankton is ready: http://%s/login?token=%s\n",
+                              address_of(up, 0), token));
     if (!up->settings.detach)
         detach_print("The link logs in once, within 10 minutes. Ctrl-C stops everything.\n");
     detach_ready();
@@ -253,7 +271,8 @@ static void on_child_ready(const char *name, void *userdata)
     struct error error = {0};
     char *key;
     up->announced = true;
-    if (write_endpoints(up, &error) != STATUS_OK || datadir_read(&up->dir, &up->arena, "admin.key", &key, &error) != STATUS_OK) {
+    if (write_endpoints(up, &error) != STATUS_OK ||
+        datadir_read(&up->dir, &up->arena, "admin.key", &key, &error) != STATUS_OK) {
         on_login(NULL, &error, up);
         return;
     }
@@ -263,15 +282,18 @@ static void on_child_ready(const char *name, void *userdata)
 static void on_child_exit(const char *name, int exit_status, int term_signal, void *userdata)
 {
     struct up *up = userdata;
-    const char *log = datadir_path(&up->dir, &up->arena, arena_printf(&up->arena, "log/%s.log", name));
+    const char *log =
+        datadir_path(&up->dir, &up->arena, arena_printf(&up->arena, "log/%s.log", name));
 
     if (up->announced) {
-        progress(up, arena_printf(&up->arena, "%s has ended (%s %d); starting it again", name, term_signal ? "signal" : "status",
+        progress(up, arena_printf(&up->arena, "%s has ended (%s %d); starting it again", name,
+                                  term_signal ? "signal" : "status",
                                   term_signal ? term_signal : exit_status));
         return;
     }
     /* before the first ready it is more likely wrong than unlucky */
-    detach_print(arena_printf(&up->arena, "plankton: %s does not start (%s %d); see %s\n", name, term_signal ? "signal" : "status",
+    detach_print(arena_printf(&up->arena, "plankton: %s does not start (%s %d); see %s\n", name,
+                              term_signal ? "signal" : "status",
                               term_signal ? term_signal : exit_status, log));
     up->failed = true;
     stop_begin(up);
@@ -284,8 +306,10 @@ static enum status prepare(struct up *up, struct error *err)
     enum status st = datadir_make_keys(&up->dir, &up->arena, err);
     int pid = 0;
 
-    if (st == STATUS_OK && mkdir(datadir_path(&up->dir, &up->arena, "log"), 0700) < 0 && errno != EEXIST)
-        st = error_set(err, status_from_errno(errno), "cannot make %s/log: %s", up->dir.path, strerror(errno));
+    if (st == STATUS_OK && mkdir(datadir_path(&up->dir, &up->arena, "log"), 0700) < 0 &&
+        errno != EEXIST)
+        st = error_set(err, status_from_errno(errno), "cannot make %s/log: %s", up->dir.path,
+                       strerror(errno));
     if (st == STATUS_OK)
         st = ports_find((int)up->settings.port, (int)up->settings.workers, &up->port, err);
     if (st != STATUS_OK)
@@ -316,7 +340,8 @@ static const char *own_directory(struct arena *arena)
 
 static enum status run(struct up *up, struct error *err)
 {
-    const struct children_callbacks callbacks = {.on_ready = on_child_ready, .on_exit = on_child_exit, .on_stopped = on_stopped};
+    const struct children_callbacks callbacks = {
+        .on_ready = on_child_ready, .on_exit = on_child_exit, .on_stopped = on_stopped};
     enum status st;
 
     up->loop = loop_new();
@@ -352,13 +377,15 @@ int verb_up(int argc, char **argv)
     enum conf_outcome outcome;
 
     arena_init(&up.arena, 0);
-    enum status st = conf_load(&up_program, argc, argv, environ, &up.arena, &up.settings, &outcome, &error);
+    enum status st =
+        conf_load(&up_program, argc, argv, environ, &up.arena, &up.settings, &outcome, &error);
     if (st == STATUS_OK && outcome == CONF_EXIT)
         return 0;
     if (st == STATUS_OK)
         st = datadir_open(up.settings.data_dir, &up.arena, &up.dir, &error);
     if (st == STATUS_OK && datadir_holder(&up.dir))
-        st = error_set(&error, STATUS_ALREADY_EXISTS, "Plankton is already running in %s (pid %d)", up.dir.path, datadir_holder(&up.dir));
+        st = error_set(&error, STATUS_ALREADY_EXISTS, "Plankton is already running in %s (pid %d)",
+                       up.dir.path, datadir_holder(&up.dir));
     if (st != STATUS_OK)
         return cli_fail(&error);
     if (up.settings.detach) {
@@ -372,8 +399,8 @@ int verb_up(int argc, char **argv)
     if (st == STATUS_OK)
         st = run(&up, &error);
     datadir_close(&up.dir);
-    arena_fini(&up.arena);
     if (st != STATUS_OK)
-        return cli_fail(&error);
+        up_fail(&up, &error);
+    arena_fini(&up.arena);
     return up.failed ? 1 : 0;
 }
