@@ -7,9 +7,9 @@
 
 #define VERSION 1
 #define LABEL "plankton lease token"
-/* version, key id, timeline, namespace, task, attempt, worker, epoch, journal sequence; integers
+/* version, key id, timeline, namespace, task, run, attempt, worker, epoch, journal sequence; integers
  * big-endian */
-#define BODY_BYTES (1 + 1 + 4 + 4 + ID_BYTES + 4 + ID_BYTES + 4 + 8)
+#define BODY_BYTES (1 + 1 + 4 + 4 + ID_BYTES + ID_BYTES + 4 + ID_BYTES + 4 + 8)
 #define TOKEN_BYTES (BODY_BYTES + MAC_SHORT_BYTES)
 _Static_assert(TOKEN_BYTES <= LEASE_TOKEN_BYTES, "a lease token must fit its limit");
 
@@ -53,7 +53,8 @@ void lease_token_sign(const struct cluster_key *key, const struct lease_token *t
     end = put(end, token->timeline, 4);
     end = put(end, token->namespace_id, 4);
     memcpy(end, token->task.bytes, ID_BYTES);
-    end = put(end + ID_BYTES, token->attempt, 4);
+    memcpy(end + ID_BYTES, token->run.bytes, ID_BYTES);
+    end = put(end + 2 * ID_BYTES, token->attempt, 4);
     memcpy(end, token->worker.bytes, ID_BYTES);
     end = put(end + ID_BYTES, token->epoch, 4);
     end = put(end, token->journal_seq, 8);
@@ -80,6 +81,7 @@ enum status lease_token_verify(const struct cluster_key *key, const void *data, 
     ret->timeline = (uint32_t)get(&in, 4);
     ret->namespace_id = (uint32_t)get(&in, 4);
     get_id(&in, &ret->task);
+    get_id(&in, &ret->run);
     ret->attempt = (uint32_t)get(&in, 4);
     get_id(&in, &ret->worker);
     ret->epoch = (uint32_t)get(&in, 4);

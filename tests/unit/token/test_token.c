@@ -17,6 +17,7 @@ static struct lease_token sample(void)
         .timeline = 0xfedcba98,
         .namespace_id = 3,
         .task = id_make(1700000000000u, 5, 1),
+        .run = id_make(1700000000000u, 5, 77),
         .attempt = 2,
         .worker = id_make(1700000000001u, 0, 9),
         .epoch = 41,
@@ -36,6 +37,7 @@ START_TEST(lease_token_comes_back_whole)
     ck_assert_uint_eq(out.timeline, in.timeline);
     ck_assert_uint_eq(out.namespace_id, 3);
     ck_assert(id_eq(&out.task, &in.task) && id_eq(&out.worker, &in.worker));
+    ck_assert(id_eq(&out.run, &in.run));
     ck_assert_uint_eq(out.attempt, 2);
     ck_assert_uint_eq(out.epoch, 41);
     ck_assert_uint_eq(out.journal_seq, in.journal_seq);
