@@ -3,6 +3,74 @@
 --
 
 --
+-- Name: drop_log_partitions(date); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.drop_log_partitions(before date) RETURNS integer
+    LANGUAGE plpgsql
+    AS $_$
+declare
+    child record;
+    dropped integer := 0;
+begin
+    perform pg_advisory_xact_lock(x'706c616e6b6c6f67'::bigint);
+    for child in
+        select c.oid::regclass as name
+        from pg_inherits i
+        join pg_class c on c.oid = i.inhrelid
+        where i.inhparent in ('log_chunk'::regclass, 'event_chunk'::regclass)
+          and right(c.relname, 8) ~ '^[0-9]{8}$'
+          and to_date(right(c.relname, 8), 'YYYYMMDD') < before
+    loop
+        execute format('drop table %s', child.name);
+        dropped := dropped + 1;
+    end loop;
+    return dropped;
+end
+$_$;
+
+--
+-- Name: FUNCTION drop_log_partitions(before date); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.drop_log_partitions(before date) IS 'Drops the partitions of the days before this one and says how many.';
+
+--
+-- Name: ensure_log_partitions(date[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.ensure_log_partitions(days date[]) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    parent text;
+    day date;
+    child text;
+    created integer := 0;
+begin
+    -- Loggers come here together, at midnight and at start.
+    perform pg_advisory_xact_lock(x'706c616e6b6c6f67'::bigint);
+    foreach parent in array array['log_chunk', 'event_chunk'] loop
+        foreach day in array days loop
+            child := parent || to_char(day, '_YYYYMMDD');
+            continue when to_regclass(child) is not null;
+            -- Made alone and then attached: CREATE … PARTITION OF would wait for slow readers with the parent locked.
+            execute format('create table %I (like %I including defaults including constraints including storage)', child, parent);
+            execute format('alter table %I attach partition %I for values from (%L) to (%L)', parent, child, id_floor(day), id_floor(day + 1));
+            created := created + 1;
+        end loop;
+    end loop;
+    return created;
+end
+$$;
+
+--
+-- Name: FUNCTION ensure_log_partitions(days date[]); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.ensure_log_partitions(days date[]) IS 'Creates the missing partitions of these days (UTC) and says how many; there is no default partition.';
+
+--
 -- Name: ensure_partitions(date, date); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -119,6 +187,28 @@ CREATE TABLE public.cluster (
 COMMENT ON TABLE public.cluster IS 'One row. timeline is random, part of tokens and cursors, and changed after a restore from backup. shard_count is fixed for ever: it is in every id.';
 
 --
+-- Name: event_chunk; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.event_chunk (
+    min_id uuid NOT NULL,
+    max_id uuid NOT NULL,
+    lsn bigint NOT NULL,
+    part integer NOT NULL,
+    events integer NOT NULL,
+    raw_bytes integer NOT NULL,
+    data bytea NOT NULL
+)
+PARTITION BY RANGE (min_id);
+ALTER TABLE ONLY public.event_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
+
+--
+-- Name: TABLE event_chunk; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.event_chunk IS 'Events of tasks and runs, sorted by id (of the task, or of the run for its own events). The ids of a chunk lie within the same 4.096 s, so those that can hold an id are a short stretch of the primary key.';
+
+--
 -- Name: idempotency; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -163,6 +253,69 @@ ALTER TABLE ONLY public.journal ALTER COLUMN events SET STORAGE EXTERNAL;
 --
 
 COMMENT ON TABLE public.journal IS 'The row of batch (shard, seq): leases granted or carried forward in it (packed), its events (packed EventBatch, numbers first_event and up). Deleted below shard.journal_low: leases closed or carried, events acknowledged by the logger.';
+
+--
+-- Name: log_chunk; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.log_chunk (
+    task_id uuid NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    first_lsn bigint NOT NULL,
+    last_lsn bigint NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    attempt integer NOT NULL,
+    namespace_id integer NOT NULL,
+    lines integer NOT NULL,
+    raw_bytes integer NOT NULL,
+    run_id uuid,
+    step text,
+    data bytea NOT NULL
+)
+PARTITION BY RANGE (task_id);
+ALTER TABLE ONLY public.log_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
+
+--
+-- Name: TABLE log_chunk; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.log_chunk IS 'Lines of one attempt, in order. lines is smaller than last_seq - first_seq + 1 where the sender left a gap.';
+
+--
+-- Name: log_source; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.log_source (
+    timeline bigint NOT NULL,
+    shard smallint NOT NULL,
+    last_number bigint NOT NULL
+)
+WITH (fillfactor='20');
+
+--
+-- Name: TABLE log_source; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.log_source IS 'Last event stored of each source; what comes again is dropped by it.';
+
+--
+-- Name: log_spool; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.log_spool (
+    instance uuid NOT NULL,
+    "position" bigint NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='20');
+
+--
+-- Name: TABLE log_spool; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.log_spool IS 'One row per logger (its state directory).';
 
 --
 -- Name: namespace; Type: TABLE; Schema: public; Owner: -
@@ -469,6 +622,13 @@ ALTER TABLE ONLY public.cluster
     ADD CONSTRAINT cluster_pkey PRIMARY KEY (only_row);
 
 --
+-- Name: event_chunk event_chunk_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.event_chunk
+    ADD CONSTRAINT event_chunk_pkey PRIMARY KEY (min_id, max_id, lsn, part);
+
+--
 -- Name: idempotency idempotency_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -481,6 +641,27 @@ ALTER TABLE ONLY public.idempotency
 
 ALTER TABLE ONLY public.journal
     ADD CONSTRAINT journal_pkey PRIMARY KEY (shard, seq);
+
+--
+-- Name: log_chunk log_chunk_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.log_chunk
+    ADD CONSTRAINT log_chunk_pkey PRIMARY KEY (task_id, attempt, first_seq);
+
+--
+-- Name: log_source log_source_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.log_source
+    ADD CONSTRAINT log_source_pkey PRIMARY KEY (timeline, shard);
+
+--
+-- Name: log_spool log_spool_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.log_spool
+    ADD CONSTRAINT log_spool_pkey PRIMARY KEY (instance);
 
 --
 -- Name: namespace namespace_name_key; Type: CONSTRAINT; Schema: public; Owner: -

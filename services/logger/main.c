@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plankton-logger: takes log lines and events, keeps them, shows them, hands them to sinks. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "auth.h"
+#include "descriptors/descriptors.h"
+#include "log/log.h"
+#include "logger_metrics.h"
+#include "settings.h"
+
+#define LSN_PER_US 256 /* a new spool begins behind whatever an older one can have reached */
+
+struct logger {
+    struct service *service;
+    struct logger_settings *settings;
+    struct arena arena;
+    struct cluster_key cluster_key;
+    struct auth *auth;
+    struct rpc_server *server;
+    struct api api;
+    struct id instance;
+    int state_lock;
+};
+
+static struct slice descriptors(void)
+{
+    return (struct slice){plankton_descriptor_set, plankton_descriptor_set_bytes};
+}
+
+/* The instance's id names its place in the spool in the database; one process at a time may use the
+ * directory. */
+static enum status open_state(struct logger *self, struct error *err)
+{
+    const char *dir = self->settings->state_dir;
+    const char *path = arena_printf(&self->arena, "%s/instance", dir);
+    char text[ID_TEXT_BYTES] = {0};
+
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+        return error_set(err, status_from_errno(errno), "cannot make %s: %s", dir, strerror(errno));
+    self->state_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (self->state_lock < 0)
+        return error_set(err, status_from_errno(errno), "cannot open %s: %s", path,
+                         strerror(errno));
+    if (flock(self->state_lock, LOCK_EX | LOCK_NB) < 0)
+        return error_set(err, STATUS_ALREADY_EXISTS, "another logger uses %s", dir);
+    if (pread(self->state_lock, text, ID_TEXT_BYTES - 1, 0) == ID_TEXT_BYTES - 1 &&
+        id_parse(text, &self->instance))
+        return STATUS_OK;
+    self->instance = id_make((uint64_t)clock_unix_us() / 1000, 0, random_u64());
+    id_format(&self->instance, text);
+    if (ftruncate(self->state_lock, 0) < 0 ||
+        pwrite(self->state_lock, text, ID_TEXT_BYTES - 1, 0) != ID_TEXT_BYTES - 1 ||
+        fsync(self->state_lock) < 0)
+        return error_set(err, status_from_errno(errno), "cannot write %s: %s", path,
+                         strerror(errno));
+    return STATUS_OK;
+}
+
+/* ---- between the modules ---- */
+
+/* Segments go when all have read them. A sink that lags may keep half of the spool, not more: it
+ * holds nobody up. */
+static void release(struct logger *self)
+{
+    struct spool *spool = ingest_spool(self->api.ingest);
+    uint64_t lsn = store_position(self->api.store);
+    bool may_wait = spool_bytes(spool) <= (uint64_t)self->settings->spool_bytes / 2;
+
+    if (self->api.file_sink && may_wait)
+        lsn = MIN_OF(lsn, file_sink_position(self->api.file_sink));
+    spool_release(spool, lsn);
+}
+
+static void on_lookup(struct ingest_lookup *lookups, size_t n, ingest_lookup_done_fn done,
+                      void *done_userdata, void *userdata)
+{
+    struct logger *self = userdata;
+
+    store_lookup(self->api.store, lookups, n, done, done_userdata);
+}
+
+static void on_lines(const struct lines *lines, void *userdata)
+{
+    query_on_lines(((struct logger *)userdata)->api.query, lines);
+}
+
+static bool wants_events(void *userdata)
+{
+    return query_wants_events(((struct logger *)userdata)->api.query);
+}
+
+static void on_event(const struct event_ref *event, void *userdata)
+{
+    query_on_event(((struct logger *)userdata)->api.query, event);
+}
+
+static void on_durable(void *userdata)
+{
+    struct logger *self = userdata;
+
+    store_kick(self->api.store);
+    if (self->api.file_sink)
+        file_sink_kick(self->api.file_sink);
+}
+
+static void on_trouble(const char *why, bool fatal, void *userdata)
+{
+    struct logger *self = userdata;
+
+    service_not_ready(self->service, "spool", why);
+    /* After a failed fsync the kernel may have dropped what it could not write: what the files hold
+     * is read anew at the next start. */
+    if (fatal)
+        service_shutdown(self->service, true);
+}
+
+static void on_source(uint32_t timeline, uint16_t shard, uint64_t last, void *userdata)
+{
+    ingest_source_stored(((struct logger *)userdata)->api.ingest, timeline, shard, last);
+}
+
+static void on_store_ready(void *userdata)
+{
+    ingest_sources_known(((struct logger *)userdata)->api.ingest);
+}
+
+static void on_stored(uint64_t lsn, void *userdata)
+{
+    struct logger *self = userdata;
+
+    release(self);
+    ingest_stored(self->api.ingest, lsn);
+}
+
+static void on_health(const char *why, void *userdata)
+{
+    struct logger *self = userdata;
+
+    if (why)
+        log_warn("store.away", LOG_STR("error", why));
+    service_not_ready(self->service, "logger", why);
+}
+
+static void collect(void *userdata)
+{
+    const struct logger *self = userdata;
+    struct ingest *ingest = self->api.ingest;
+
+    logger_gauge(METRIC_SPOOL_BYTES, (double)spool_bytes(ingest_spool(ingest)));
+    logger_gauge(METRIC_SINK_LAG_POSTGRES, store_lag_s(self->api.store));
+    logger_gauge(METRIC_SINK_LAG_FILE,
+                 self->api.file_sink ? file_sink_lag_s(self->api.file_sink) : 0);
+    logger_gauge(METRIC_RELAY_LAG, ingest_relay_lag_s(ingest));
+    logger_gauge(METRIC_APPEND_STREAMS, (double)ingest_stream_count(ingest));
+    logger_gauge(METRIC_TAILS, (double)query_tail_count(self->api.query));
+    logger_gauge(METRIC_ATTEMPTS, (double)ingest_attempts(ingest)->count);
+}
+
+/* ---- start and stop ---- */
+
+static enum status open_ingest(struct logger *self, struct error *err)
+{
+    static const struct ingest_callbacks callbacks = {.lookup = on_lookup,
+                                                      .on_lines = on_lines,
+                                                      .wants_events = wants_events,
+                                                      .on_event = on_event,
+                                                      .on_durable = on_durable,
+                                                      .on_trouble = on_trouble};
+    const struct logger_settings *settings = self->settings;
+    struct ingest_options options = {
+        .cluster_key = &self->cluster_key,
+        .spool = {.dir = arena_printf(&self->arena, "%s/spool", settings->state_dir),
+                  .segment_bytes = (uint64_t)settings->segment_bytes,
+                  .bytes_max = (uint64_t)settings->spool_bytes,
+                  .first_lsn = (uint64_t)clock_unix_us() * LSN_PER_US}};
+
+    return ingest_open(service_loop(self->service), &options, &callbacks, self, &self->api.ingest,
+                       err);
+}
+
+static void open_store(struct logger *self)
+{
+    static const struct store_callbacks callbacks = {.on_source = on_source,
+                                                     .on_ready = on_store_ready,
+                                                     .on_stored = on_stored,
+                                                     .on_health = on_health};
+    const struct logger_settings *settings = self->settings;
+    struct store_options options = {.database = settings->database,
+                                    .instance = self->instance,
+                                    .spool = ingest_spool(self->api.ingest),
+                                    .retention_ms = settings->retention_ms,
+                                    .statement_timeout_ms = settings->statement_timeout_ms,
+                                    .read_connections = (size_t)settings->read_connections,
+                                    .pooler_transaction = settings->pooler_transaction};
+
+    self->api.store = store_new(service_loop(self->service), &options, &callbacks, self);
+}
+
+static void open_file_sink(struct logger *self)
+{
+    const struct logger_settings *settings = self->settings;
+    const char *dir = settings->file_sink
+                          ? settings->file_sink
+                          : arena_printf(&self->arena, "%s/files", settings->state_dir);
+    struct file_sink_options options = {
+        .dir = dir,
+        .cursor_path = arena_printf(&self->arena, "%s/file-sink.cursor", settings->state_dir),
+        .rotate_bytes = (uint64_t)settings->file_sink_rotate_bytes,
+        .keep = (uint64_t)settings->file_sink_keep,
+        .with_events = settings->sink_events,
+        .fsync = settings->sink_fsync};
+
+    if (*dir)
+        self->api.file_sink =
+            file_sink_new(service_loop(self->service), &options, ingest_spool(self->api.ingest));
+}
+
+static enum status logger_start(struct service *service, void *state, struct error *err)
+{
+    struct logger *self = state;
+    struct loop *loop = service_loop(service);
+    struct query_options query = {.cluster_key = &self->cluster_key};
+    enum status st;
+
+    self->service = service;
+    self->settings = service_settings(service);
+    self->state_lock = -1;
+    arena_init(&self->arena, 0);
+    st = logger_settings_check(self->settings, err);
+    if (st == STATUS_OK)
+        st = cluster_key_load(self->settings->cluster_key_file, &self->cluster_key, err);
+    if (st == STATUS_OK)
+        st = open_state(self, err);
+    if (st == STATUS_OK)
+        st = open_ingest(self, err);
+    if (st != STATUS_OK)
+        return st;
+    service_not_ready(service, "logger", "the database has not been reached yet");
+    query.tail_wait_ms = self->settings->tail_wait_ms;
+    query.unknown_wait_ms = self->settings->unknown_wait_ms;
+    self->api.query = query_new(loop, &query);
+    open_store(self);
+    open_file_sink(self);
+    query_attach(self->api.query, self->api.ingest, self->api.store);
+    self->auth = auth_new(loop, self->settings->controller, &self->cluster_key);
+    self->server = rpc_server_new(loop, &(struct rpc_server_options){0});
+    rpc_server_set_authorizer(self->server, auth_authorize, self->auth);
+    api_register(&self->api, self->server);
+    rpc_server_add_health(self->server);
+    rpc_server_add_reflection(self->server, descriptors());
+    logger_metrics_start(collect, self);
+    st = rpc_server_listen(self->server, self->settings->listen, err);
+    if (st == STATUS_OK)
+        log_info("logger.listening", LOG_STR("address", rpc_server_address(self->server)));
+    return st;
+}
+
+static void sink_stopped(void *userdata)
+{
+    struct logger *self = userdata;
+
+    file_sink_free(self->api.file_sink);
+    self->api.file_sink = NULL;
+    service_duty_stopped(self->service, "logger");
+}
+
+static void store_stopped(void *userdata)
+{
+    struct logger *self = userdata;
+
+    if (self->api.file_sink)
+        file_sink_stop(self->api.file_sink, sink_stopped, self);
+    else
+        service_duty_stopped(self->service, "logger");
+}
+
+static void spool_flushed(void *userdata)
+{
+    struct logger *self = userdata;
+
+    store_stop(self->api.store, store_stopped, self);
+}
+
+static void calls_drained(void *userdata)
+{
+    struct logger *self = userdata;
+
+    spool_flush(ingest_spool(self->api.ingest), spool_flushed, self);
+}
+
+static void logger_stop(struct service *service, void *state)
+{
+    struct logger *self = state;
+
+    if (!self->server) {
+        service_duty_stopped(service, "logger");
+        return;
+    }
+    rpc_server_drain(self->server, (uint64_t)self->settings->service.drain_timeout_ms / 2,
+                     calls_drained, self);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct service_duty duties[] = {{"logger", logger_start, logger_stop}};
+    const struct service_program program = {
+        .conf = {.program = "logger",
+                 .summary = "takes log lines and events, keeps them, shows them",
+                 .options = logger_options,
+                 .option_count = logger_option_count},
+        .settings_bytes = sizeof(struct logger_settings),
+        .state_bytes = sizeof(struct logger),
+        .duties = duties,
+        .duty_count = ARRAY_LEN(duties)};
+
+    return service_main(&program, argc, argv);
+}
