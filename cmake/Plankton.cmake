@@ -54,7 +54,8 @@ function(plankton_unit_test name)
     add_executable(test_${name} ${ARG_SOURCES})
     target_link_libraries(test_${name} PRIVATE plankton_flags ${ARG_LIBS} PkgConfig::CHECK)
     add_test(NAME unit.${name} COMMAND test_${name})
-    set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 60)
+    # check kills a test after 4 s by default: too little beside other builds
+    set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 120 ENVIRONMENT CK_DEFAULT_TIMEOUT=60)
 endfunction()
 
 # plankton_fuzz(NAME SOURCES fuzz_x.c LIBS … [CORPUS dir]): a libFuzzer target; without clang the same file runs its corpus as a test.
