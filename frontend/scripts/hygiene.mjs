@@ -31,7 +31,7 @@ for (const path of ["src", "scripts", "tests", "dev", "public"].flatMap((folder)
   if (component && /<[a-z][^>]*\sstyle="/.test(text)) fault(path, "an inline style");
   if (component && /\{@html/.test(text)) fault(path, "HTML made from text");
   if (/\.(ts|svelte)$/.test(path) && /(:|<|\bas)\s*any\b/.test(text)) fault(path, "any");
-  if (/\b(TODO|FIXME|XXX)\b/.test(text) && !path.endsWith("hygiene.mjs")) fault(path, "unfinished work is marked");
+  if (/\b(TO[D]O|FIX[M]E|X[X]X)\b/.test(text) && !path.endsWith("hygiene.mjs")) fault(path, "unfinished work is marked");
 }
 if (/"resolved"|https?:\/\/registry/.test(readFileSync(join(top, "package-lock.json"), "utf8")))
   fault(join(top, "package-lock.json"), "names a registry: npm install --omit-lockfile-registry-resolved");

@@ -76,19 +76,30 @@ static struct slice service_of(const char *path)
     return (struct slice){path, strcspn(path, "/")};
 }
 
+/* Headers are included by the name of their folder: services/x/include/NAME/a.h,
+ * services/x/NAME/include/NAME/a.h, or services/x/NAME/a.h. */
 void layers_note_header(const char *path)
 {
     struct slice service = service_of(path);
     const char *include = strstr(path, "/include/"), *name;
     size_t len;
 
-    if (service.len == 0 || !include || header_count == HEADERS_MAX)
+    if (service.len == 0 || header_count == HEADERS_MAX)
         return;
-    name = include + strlen("/include/");
+    name = include ? include + strlen("/include/") : service.data + service.len + 1;
     len = strcspn(name, "/");
     snprintf(headers[header_count].name, WORD_BYTES_MAX, "%.*s", (int)len, name);
     snprintf(headers[header_count].service, WORD_BYTES_MAX, "%.*s", (int)service.len, service.data);
     header_count++;
+}
+
+/* Two services may each have a folder of the same name. */
+static bool has_own_folder(struct slice service, struct slice name)
+{
+    for (size_t i = 0; i < header_count; i++)
+        if (slice_is(name, headers[i].name) && slice_is(service, headers[i].service))
+            return true;
+    return false;
 }
 
 static void check_own(const struct source *source, unsigned line, struct slice path)
@@ -109,11 +120,11 @@ static void check_own(const struct source *source, unsigned line, struct slice p
                    first.data);
         break;
     }
+    struct slice service = service_of(source->path);
+    if (service.len == 0 || has_own_folder(service, first))
+        return;
     for (size_t i = 0; i < header_count; i++) {
-        struct slice service = service_of(source->path);
-
-        if (service.len > 0 && slice_is(first, headers[i].name) &&
-            !slice_is(service, headers[i].service)) {
+        if (slice_is(first, headers[i].name)) {
             report(source, line, "a service may not use %s of services/%s", headers[i].name,
                    headers[i].service);
             break;
