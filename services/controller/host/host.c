@@ -143,20 +143,28 @@ static bool effect_release(struct host *host, const struct engine_effect *effect
     }
 }
 
+/* Past the lease nothing may leave: neither a read, which could be old, nor a dispatch. What was
+ * held back is owed by memory that thinks it has left, so the shard starts anew. */
 static void effects_release(struct host *host, const struct engine_effect *effects)
 {
+    const struct engine_effect *held_back = NULL;
     bool for_workers = false;
 
     for (const struct engine_effect *effect = effects; effect; effect = effect->next) {
         bool may_act =
             effect->shard == ENGINE_NO_SHARD || store_shard_valid(host->store, effect->shard);
-        if (may_act)
+        if (may_act) {
             for_workers |= effect_release(host, effect);
-        else if (effect->kind == ENGINE_REPLY)
+            continue;
+        }
+        held_back = effect;
+        if (effect->kind == ENGINE_REPLY)
             tickets_unavailable(&host->tickets, effect->reply.ticket);
     }
     if (for_workers)
         host->callbacks.on_worker_flush(host->userdata);
+    if (held_back)
+        store_drop(host->store, held_back->shard, "the lease has passed before its effects left");
 }
 
 static void immediate_release(struct host *host)
