@@ -8,12 +8,16 @@ type Operation<P extends keyof paths, M extends Method> = NonNullable<paths[P][M
 type PathOf<M extends Method> = { [P in keyof paths]: paths[P][M] extends undefined ? never : P }[keyof paths];
 type Json<C> = C extends { "application/json": infer T } ? T : never;
 type Answer<O> = O extends { responses: { 200: { content: infer C } } } ? Json<C> : never;
+/** Only calls that start something have a key that makes a repetition harmless; others refuse the header. */
+type Once<O> = O extends { parameters: { header?: { "Idempotency-Key"?: string } } } ? boolean : never;
 type Part<O, K extends "path" | "query"> = O extends { parameters: infer A } ? (K extends keyof A ? A[K] : never) : never;
 
 export interface CallOptions<O> {
   path?: Part<O, "path">;
   query?: Part<O, "query">;
   body?: unknown;
+  /** A request that comes twice, e.g. through a proxy, is to be carried out once. */
+  once?: Once<O>;
   /** Save only over this version. */
   ifMatch?: string;
   signal?: AbortSignal;
@@ -95,8 +99,7 @@ async function call<M extends Method, P extends PathOf<M>>(
   const headers: Record<string, string> = { Accept: "application/json" };
   if (options.body !== undefined) headers["Content-Type"] = "application/json";
   if (options.ifMatch) headers["If-Match"] = `"${options.ifMatch}"`;
-  // A repeated request, e.g. by a proxy, must not start a second run.
-  if (method === "post") headers["Idempotency-Key"] = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  if (options.once) headers["Idempotency-Key"] = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
   const response = await fetchChecked(urlOf(path, options.path, options.query), {
     method: method.toUpperCase(),
     headers,

@@ -25,6 +25,8 @@ export class Draft {
   private found = $state.raw<DraftProblem[]>([]);
   warnings = $state.raw<string[]>([]);
   checking = $state(false);
+  /** The server has judged what is there now. */
+  checked = $state(false);
   saving = $state(false);
   error = $state.raw<ApiError>();
   /** Until somebody tried to save, what is merely not filled in yet is no fault. */
@@ -98,6 +100,7 @@ export class Draft {
 
   /** Checks a moment after the last change. */
   checkSoon(): void {
+    this.checked = false;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.check(), CHECK_MS);
   }
@@ -116,10 +119,12 @@ export class Draft {
       this.show(local, answer.problems);
       this.warnings = answer.warnings;
       this.checking = false;
+      this.checked = true;
       return answer.valid && local.length === 0 ? answer.document : undefined;
     } catch (error) {
       if (abort.signal.aborted) return undefined;
       this.checking = false;
+      this.checked = toApiError(error).problem.violations.length > 0;
       this.refuse(local, toApiError(error));
       return undefined;
     }
@@ -138,7 +143,7 @@ export class Draft {
       const query = { message: this.message };
       const plan = this.plan
         ? await api.put("/api/v1/plans/{id}", { path: { id: this.plan.id }, query, body: this.body(), ifMatch: this.conflict ? undefined : this.plan.etag })
-        : await api.post("/api/v1/plans", { query, body: this.body() });
+        : await api.post("/api/v1/plans", { query, body: this.body(), once: true });
       this.saving = false;
       this.saved = this.formText;
       if (this.mode === "source") this.authored = { text: this.source, form: this.formText };
