@@ -26,6 +26,7 @@ struct logger {
     struct api api;
     struct id instance;
     int state_lock;
+    bool stopping;
 };
 
 static struct slice descriptors(void)
@@ -280,30 +281,32 @@ static void store_stopped(void *userdata)
         service_duty_stopped(self->service, "logger");
 }
 
-static void spool_flushed(void *userdata)
+static void calls_drained(void *userdata)
 {
     struct logger *self = userdata;
 
     store_stop(self->api.store, store_stopped, self);
 }
 
-static void calls_drained(void *userdata)
+/* What was taken is durable and acknowledged, its calls are over. Tails and queries end too. */
+static void ingest_ended(void *userdata)
 {
     struct logger *self = userdata;
 
-    spool_flush(ingest_spool(self->api.ingest), spool_flushed, self);
+    query_end(self->api.query);
+    rpc_server_drain(self->server, (uint64_t)self->settings->service.drain_timeout_ms / 2,
+                     calls_drained, self);
 }
 
 static void logger_stop(struct service *service, void *state)
 {
     struct logger *self = state;
 
-    if (!self->server) {
+    if (!self->server)
         service_duty_stopped(service, "logger");
-        return;
-    }
-    rpc_server_drain(self->server, (uint64_t)self->settings->service.drain_timeout_ms / 2,
-                     calls_drained, self);
+    else if (!self->stopping)
+        ingest_end(self->api.ingest, ingest_ended, self);
+    self->stopping = true;
 }
 
 int main(int argc, char **argv)

@@ -6,9 +6,10 @@
 #include "log/log.h"
 #include "logger_metrics.h"
 
-#define WAITING_REQUESTS_MAX                                                                       \
-    256 /* of a stream, while the database is asked about their attempts                           \
-         */
+/* While the database is asked about their attempts: requests of a stream, and bytes of all streams.
+ */
+#define WAITING_REQUESTS_MAX 256
+#define WAITING_BYTES_MAX ((size_t)64 << 20)
 #define REQUEST_BYTES_MAX ((size_t)64 << 20) /* of memory for one that waits */
 #define REQUEST_BLOCKS_MAX 10000
 
@@ -142,13 +143,14 @@ static void take_block(struct append_stream *stream, struct attempt *attempt,
                                   .namespace_id = token->namespace_id,
                                   .attempt = token->attempt,
                                   .not_before_us = attempt->last_us,
-                                  .received_us = clock_unix_us()};
+                                  .received_us = clock_unix_us(),
+                                  .flags = attempt->unverified ? LINES_UNVERIFIED : 0};
     if (block->first_seq <= attempt->last_seq)
         origin.skip = (uint32_t)(attempt->last_seq - block->first_seq + 1);
     else
         logger_count(METRIC_LINES_GAP, (double)(block->first_seq - attempt->last_seq - 1));
     if (attempts_is_closed(&ingest->attempts, &token->task, token->attempt)) {
-        origin.flags = LINES_LATE;
+        origin.flags |= LINES_LATE;
         logger_count(METRIC_LINES_LATE, (double)(block->n_length - origin.skip));
     }
     lines_put_record(spool_begin(ingest->spool), block, &origin, &lines);
@@ -161,61 +163,71 @@ static void take_block(struct append_stream *stream, struct attempt *attempt,
     logger_count(METRIC_BYTES_IN, (double)lines.text.len);
 }
 
-/* NULL when the block is refused for good. */
-static struct attempt *block_attempt(struct append_stream *stream,
-                                     const Plankton__V1__LogBlock *block,
-                                     struct lease_token *ret_token, struct error *err)
+/* One block of a request, looked into. */
+struct resolved {
+    struct attempt *attempt; /* NULL: refused for good */
+    struct lease_token token;
+    char reason[sizeof(((struct refused *)0)->reason)];
+};
+
+static void resolve_block(struct append_stream *stream, const Plankton__V1__LogBlock *block,
+                          struct resolved *ret)
 {
     struct ingest *ingest = stream->ingest;
-    enum status st = lease_token_verify(ingest->options.cluster_key, block->token.data,
-                                        block->token.len, ret_token, err);
+    struct error err = {0};
+    bool has_token = lease_token_verify(ingest->options.cluster_key, block->token.data,
+                                        block->token.len, &ret->token, &err) == STATUS_OK;
 
-    if (st != STATUS_OK) {
-        logger_count(METRIC_BLOCKS_REFUSED_TOKEN, 1);
-        return NULL;
+    if (has_token && lines_check(block, &err) == STATUS_OK) {
+        ret->attempt = ingest_attempt(ingest, &ret->token);
+        return;
     }
-    if (lines_check(block, err) != STATUS_OK) {
-        logger_count(METRIC_BLOCKS_REFUSED_FORM, 1);
-        return NULL;
-    }
-    return attempts_get(&ingest->attempts, &ret_token->task, &ret_token->run, ret_token->attempt,
-                        ret_token->namespace_id);
+    memcpy(ret->reason, err.reason, sizeof ret->reason);
 }
 
-/* Are all attempts of this request known? The others are asked for. */
-static bool request_is_ready(struct append_stream *stream,
-                             const Plankton__V1__AppendRequest *request)
+/* Every block of the request, in scratch memory; *ret_ready: the attempts are all known. Those that
+ * are not are asked for. */
+static struct resolved *resolve(struct append_stream *stream,
+                                const Plankton__V1__AppendRequest *request, bool *ret_ready)
 {
-    struct lease_token token;
-    bool ready = true;
+    struct resolved *blocks = mem_zalloc((request->n_blocks + 1) * sizeof *blocks);
 
+    *ret_ready = true;
     for (size_t i = 0; i < request->n_blocks; i++) {
-        const Plankton__V1__LogBlock *block = request->blocks[i];
-        if (lease_token_verify(stream->ingest->options.cluster_key, block->token.data,
-                               block->token.len, &token, NULL) != STATUS_OK)
-            continue;
-        struct attempt *attempt = attempts_get(&stream->ingest->attempts, &token.task, &token.run,
-                                               token.attempt, token.namespace_id);
-        ready = ready && attempt->known;
+        resolve_block(stream, request->blocks[i], &blocks[i]);
+        *ret_ready = *ret_ready && (!blocks[i].attempt || blocks[i].attempt->known);
     }
-    return ready;
+    return blocks;
 }
 
-static void take_request(struct append_stream *stream, const Plankton__V1__AppendRequest *request)
+static void take_request(struct append_stream *stream, const Plankton__V1__AppendRequest *request,
+                         const struct resolved *blocks)
 {
-    struct lease_token token;
-    struct error err;
-
     for (size_t i = 0; i < request->n_blocks; i++) {
-        struct attempt *attempt = block_attempt(stream, request->blocks[i], &token, &err);
-        if (attempt) {
-            take_block(stream, attempt, &token, request->blocks[i]);
+        const struct resolved *block = &blocks[i];
+        if (block->attempt) {
+            take_block(stream, block->attempt, &block->token, request->blocks[i]);
             continue;
         }
-        log_warn("append.refused", LOG_STR("peer", rpc_call_peer(stream->call)), LOG_ERR(&err));
-        refused_add(stream, request->number, err.reason);
+        logger_count(str_eq(block->reason, "TOKEN_INVALID") ? METRIC_BLOCKS_REFUSED_TOKEN
+                                                            : METRIC_BLOCKS_REFUSED_FORM,
+                     1);
+        log_warn("append.refused", LOG_STR("peer", rpc_call_peer(stream->call)),
+                 LOG_STR("reason", block->reason));
+        refused_add(stream, request->number, block->reason);
     }
     ack_add(stream, request->number, spool_end(stream->ingest->spool));
+}
+
+/* False when it must wait for the database's word on an attempt. */
+static bool try_request(struct append_stream *stream, const Plankton__V1__AppendRequest *request)
+{
+    bool ready;
+    AUTO(free_ptr) struct resolved *blocks = resolve(stream, request, &ready);
+
+    if (ready)
+        take_request(stream, request, blocks);
+    return ready;
 }
 
 /* ---- waiting ---- */
@@ -223,6 +235,7 @@ static void take_request(struct append_stream *stream, const Plankton__V1__Appen
 static void waiting_free(struct append_stream *stream, struct waiting *waiting)
 {
     list_remove(&waiting->link);
+    stream->ingest->waiting_bytes -= waiting->arena->used_bytes;
     stream->waiting_count--;
     arena_free(waiting->arena);
 }
@@ -248,13 +261,15 @@ static void wait_for_attempts(struct append_stream *stream,
     waiting->request = (const Plankton__V1__AppendRequest *)copy;
     list_push(&stream->waiting, &waiting->link);
     stream->waiting_count++;
+    stream->ingest->waiting_bytes += arena->used_bytes;
     ingest_ask(stream->ingest);
 }
 
 static void stream_hold_or_go(struct append_stream *stream)
 {
-    bool hold =
-        ingest_is_held_back(stream->ingest) || stream->waiting_count >= WAITING_REQUESTS_MAX;
+    bool hold = ingest_is_held_back(stream->ingest) ||
+                stream->waiting_count >= WAITING_REQUESTS_MAX ||
+                (stream->waiting_count && stream->ingest->waiting_bytes > WAITING_BYTES_MAX);
 
     if (hold == stream->paused)
         return;
@@ -278,9 +293,8 @@ static void stream_wake(struct append_stream *stream)
 {
     while (!list_empty(&stream->waiting) && !ingest_is_held_back(stream->ingest)) {
         struct waiting *waiting = LIST_ENTRY(stream->waiting.next, struct waiting, link);
-        if (!request_is_ready(stream, waiting->request))
+        if (!try_request(stream, waiting->request))
             break;
-        take_request(stream, waiting->request);
         waiting_free(stream, waiting);
     }
     acknowledge(stream);
@@ -293,6 +307,12 @@ void append_wake(struct ingest *ingest)
     LIST_EACH(&ingest->appends, node)
     stream_wake(LIST_ENTRY(node, struct append_stream, link));
     ingest_ask(ingest);
+}
+
+void append_end(struct ingest *ingest, const struct error *err)
+{
+    LIST_EACH(&ingest->appends, node)
+    rpc_call_fail(LIST_ENTRY(node, struct append_stream, link)->call, err);
 }
 
 /* ---- the call ---- */
@@ -317,10 +337,8 @@ static void on_message(struct rpc_call *call, const ProtobufCMessage *message, v
         return;
     }
     stream->last_number = request->number;
-    if (!list_empty(&stream->waiting) || !request_is_ready(stream, request))
+    if (!list_empty(&stream->waiting) || !try_request(stream, request))
         wait_for_attempts(stream, request);
-    else
-        take_request(stream, request);
     acknowledge(stream);
     stream_hold_or_go(stream);
 }

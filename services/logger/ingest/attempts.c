@@ -46,7 +46,7 @@ static void attempt_forget(struct attempts *attempts, struct attempt *attempt)
 static void attempt_rest(struct attempts *attempts, struct attempt *attempt)
 {
     list_remove(&attempt->recent);
-    if (attempt->pins || !attempt->known || !list_empty(&attempt->refs))
+    if (attempt->pins || !attempt->known || attempt->unverified || !list_empty(&attempt->refs))
         return;
     list_push(&attempts->recent, &attempt->recent);
     while (attempts->count > ATTEMPTS_KEPT_MAX && !list_empty(&attempts->recent))
@@ -178,9 +178,17 @@ void attempts_known(struct attempts *attempts, struct attempt *attempt, uint64_t
         attempts->wanted_count--;
     }
     attempt->known = true;
+    attempt->unverified = false;
     attempt->last_seq = MAX_OF(attempt->last_seq, last_seq);
     attempt->last_us = MAX_OF(attempt->last_us, last_us);
     attempt_rest(attempts, attempt);
+}
+
+void attempt_unverified(struct attempt *attempt, uint64_t last_seq, int64_t last_us)
+{
+    attempt->known = attempt->unverified = true;
+    attempt->last_seq = MAX_OF(attempt->last_seq, last_seq);
+    attempt->last_us = MAX_OF(attempt->last_us, last_us);
 }
 
 void attempt_pin(struct attempts *attempts, struct attempt *attempt)

@@ -25,7 +25,8 @@ struct attempt {
     struct list refs;        /* its lines in the spool, oldest first */
     struct id task, run;
     uint32_t attempt, namespace_id;
-    bool known;        /* last_seq and last_us are true */
+    bool known;        /* its lines may be taken */
+    bool unverified;   /* … though the database could not be asked: it may have some of them */
     uint32_t pins;     /* requests that hold it */
     uint64_t last_seq; /* appended to the spool, or stored */
     int64_t last_us;
@@ -56,6 +57,8 @@ struct attempt *attempts_get(struct attempts *attempts, const struct id *task, c
 /* The database has answered. */
 void attempts_known(struct attempts *attempts, struct attempt *attempt, uint64_t last_seq,
                     int64_t last_us);
+/* The database cannot answer now. The attempt stays wanted. */
+void attempt_unverified(struct attempt *attempt, uint64_t last_seq, int64_t last_us);
 void attempt_pin(struct attempts *attempts, struct attempt *attempt);
 void attempt_unpin(struct attempts *attempts, struct attempt *attempt);
 /* These lines are durable, and not in the database. */

@@ -10,7 +10,8 @@
 
 bool ingest_is_held_back(const struct ingest *ingest)
 {
-    return spool_is_full(ingest->spool) || ingest->attempts.ref_count >= LINE_REFS_MAX;
+    return spool_is_full(ingest->spool) || ingest->attempts.ref_count >= LINE_REFS_MAX ||
+           ingest->ending;
 }
 
 /* ---- durable records ---- */
@@ -25,9 +26,14 @@ static void take_lines(struct ingest *ingest, struct slice payload, uint64_t lsn
     }
     struct attempt *attempt =
         attempts_get(&ingest->attempts, &lines.task, &lines.run, lines.attempt, lines.namespace_id);
-    /* Lines were accepted in order, so the last in the spool is the last of all. */
     attempts_add_ref(&ingest->attempts, attempt, &lines, (uint32_t)payload.len);
-    attempts_known(&ingest->attempts, attempt, lines.first_seq + lines.count - 1, lines.last_us);
+    /* Lines were accepted in order, so the last in the spool is the last of all; unless the
+     * database had no word in it. */
+    if (!(lines.flags & LINES_UNVERIFIED))
+        attempts_known(&ingest->attempts, attempt, lines.first_seq + lines.count - 1,
+                       lines.last_us);
+    else if (ingest->replaying)
+        attempt_unverified(attempt, lines.first_seq + lines.count - 1, lines.last_us);
     if (!ingest->replaying) {
         attempt_unpin(&ingest->attempts, attempt); /* pinned when it was appended */
         ingest->callbacks.on_lines(&lines, ingest->userdata);
@@ -93,6 +99,14 @@ static void on_trouble(const char *why, bool fatal, void *userdata)
 
 /* ---- what the database knows ---- */
 
+/* The database cannot be asked. Lines are taken all the same; the store drops what it has when it
+ * is back, and until then the attempts stay wanted. */
+static void take_unverified(struct ingest *ingest)
+{
+    LIST_EACH(&ingest->attempts.wanted, node)
+    attempt_unverified(LIST_ENTRY(node, struct attempt, wanted), 0, INT64_MIN);
+}
+
 static void lookup_done(bool ok, void *userdata)
 {
     struct ingest *ingest = userdata;
@@ -107,16 +121,27 @@ static void lookup_done(bool ok, void *userdata)
     }
     free(ingest->lookups);
     ingest->lookups = NULL;
-    if (ok)
-        append_wake(ingest); /* asks again for what came meanwhile */
-    /* else the database is away: ingest_wake comes with it */
+    ingest->database_away = !ok;
+    if (!ok)
+        take_unverified(ingest);
+    append_wake(ingest); /* asks again for what came meanwhile */
+}
+
+struct attempt *ingest_attempt(struct ingest *ingest, const struct lease_token *token)
+{
+    struct attempt *attempt = attempts_get(&ingest->attempts, &token->task, &token->run,
+                                           token->attempt, token->namespace_id);
+
+    if (!attempt->known && ingest->database_away)
+        attempt_unverified(attempt, 0, INT64_MIN);
+    return attempt;
 }
 
 void ingest_ask(struct ingest *ingest)
 {
     struct attempts *attempts = &ingest->attempts;
 
-    if (ingest->lookups || !attempts->wanted_count)
+    if (ingest->lookups || !attempts->wanted_count || ingest->database_away)
         return;
     ingest->lookups =
         mem_zalloc(MIN_OF(attempts->wanted_count, LOOKUPS_MAX) * sizeof *ingest->lookups);
@@ -144,6 +169,7 @@ void ingest_source_stored(struct ingest *ingest, uint32_t timeline, uint16_t sha
 void ingest_sources_known(struct ingest *ingest)
 {
     ingest->sources_known = true;
+    ingest->database_away = false;
     ingest_wake(ingest);
 }
 
@@ -152,6 +178,26 @@ void ingest_stored(struct ingest *ingest, uint64_t lsn)
     attempts_stored(&ingest->attempts, lsn);
     sources_stored(&ingest->sources, lsn);
     ingest_wake(ingest);
+}
+
+static void ended(void *userdata)
+{
+    struct ingest *ingest = userdata;
+    struct error err;
+
+    error_set(&err, STATUS_UNAVAILABLE, "the logger is shutting down");
+    append_end(ingest, &err);
+    relay_end(ingest, &err);
+    ingest->end_done(ingest->end_userdata);
+}
+
+void ingest_end(struct ingest *ingest, void (*done)(void *userdata), void *userdata)
+{
+    ingest->ending = true;
+    ingest->end_done = done;
+    ingest->end_userdata = userdata;
+    ingest_wake(ingest); /* holds all callers back */
+    spool_flush(ingest->spool, ended, ingest);
 }
 
 void ingest_wake(struct ingest *ingest)

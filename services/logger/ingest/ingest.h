@@ -55,6 +55,10 @@ void ingest_wake(struct ingest *ingest);
 size_t ingest_stream_count(const struct ingest *ingest);
 double ingest_relay_lag_s(const struct ingest *ingest);
 
+/* The program ends: takes no more, makes durable and acknowledges what was taken, ends the calls,
+ * then done. */
+void ingest_end(struct ingest *ingest, void (*done)(void *userdata), void *userdata);
+
 void ingest_append(struct ingest *ingest, struct rpc_call *call);
 void ingest_relay(struct ingest *ingest, struct rpc_call *call);
 void ingest_close(struct ingest *ingest); /* NULL allowed; no call may be open */

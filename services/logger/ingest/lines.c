@@ -308,3 +308,23 @@ bool lines_next(struct line_walk *walk, struct line *ret)
     walk->index++;
     return true;
 }
+
+void lines_skip(struct arena *arena, struct lines *lines, uint32_t n)
+{
+    struct line_walk walk = lines_walk(lines);
+    struct line line = {.unix_us = lines->first_us};
+    size_t left = lines->count - n;
+
+    for (uint32_t i = 0; i < n; i++)
+        lines_next(&walk, &line);
+    /* The first number of time counts from first_us: that of the last line dropped. */
+    size_t numbers = (size_t)(walk.levels - walk.numbers);
+    char *meta = arena_alloc(arena, numbers + left);
+    memcpy(meta, walk.numbers, numbers);
+    memcpy(meta + numbers, walk.levels + n, left);
+    lines->meta = (struct slice){meta, numbers + left};
+    lines->text = (struct slice){lines->text.data + walk.text_at, lines->text.len - walk.text_at};
+    lines->first_us = line.unix_us;
+    lines->first_seq += n;
+    lines->count = (uint32_t)left;
+}

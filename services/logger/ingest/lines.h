@@ -8,6 +8,7 @@
  * is not trusted: an earlier time becomes that of the line before, one from the future the
  * logger's). Pure: no I/O, no clock. Parsing is safe for any bytes.
  */
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/id.h"
 #include "plankton/v1/task_logger.pb-c.h"
@@ -21,7 +22,8 @@
 #define LINES_BYTES_MAX (3 * LOG_TEXT_BYTES_MAX + LOG_BLOCK_LINES_MAX * 24 + 1024)
 
 enum {
-    LINES_LATE = 1, /* of an attempt that was known to be closed when they came */
+    LINES_LATE = 1,       /* of an attempt that was known to be closed when they came */
+    LINES_UNVERIFIED = 2, /* taken while the database could not say whether it has them */
 };
 
 struct lines {
@@ -74,6 +76,9 @@ void lines_put_record(struct buf *out, const Plankton__V1__LogBlock *block,
                       const struct lines_origin *origin, struct lines *ret);
 /* payload: with its type byte (RECORD_LINES). */
 bool lines_parse_record(struct slice payload, uint64_t lsn, struct lines *ret);
+
+/* Drops n < count lines at the front; memory from the arena. */
+void lines_skip(struct arena *arena, struct lines *lines, uint32_t n);
 
 /* The form within a chunk, which says for all its lines task, run, attempt, namespace and step. */
 size_t lines_chunk_bytes(const struct lines *lines);

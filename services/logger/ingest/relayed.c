@@ -73,6 +73,12 @@ void relay_wake(struct ingest *ingest)
     }
 }
 
+void relay_end(struct ingest *ingest, const struct error *err)
+{
+    LIST_EACH(&ingest->relays, node)
+    rpc_call_fail(LIST_ENTRY(node, struct relay_stream, link)->call, err);
+}
+
 /* ---- taking events ---- */
 
 static enum status malformed(struct error *err)

@@ -49,6 +49,7 @@ void segment_drop(struct segment *segment)
 
 void spool_release(struct spool *spool, uint64_t lsn)
 {
+    spool->released = MAX_OF(spool->released, lsn);
     LIST_EACH(&spool->segments, node)
     {
         struct segment *segment = LIST_ENTRY(node, struct segment, link);

@@ -189,7 +189,9 @@ uint64_t spool_bytes(const struct spool *spool)
 bool spool_is_full(const struct spool *spool)
 {
     return spool->gather.len > SPOOL_GATHER_BYTES ||
-           spool_bytes(spool) > spool->options.bytes_max || spool->is_fatal;
+           spool_end(spool) - MAX_OF(spool->released, spool_first(spool)) >
+               spool->options.bytes_max ||
+           spool->is_fatal;
 }
 
 uint64_t spool_fsyncs(const struct spool *spool)
@@ -214,6 +216,8 @@ struct spool *spool_make(struct loop *loop, const struct spool_options *options,
 
     spool->loop = loop;
     spool->options = *options;
+    /* The file that is written to cannot go, so it must not be a large part of what may be kept. */
+    spool->options.segment_bytes = MIN_OF(options->segment_bytes, options->bytes_max / 8);
     spool->callbacks = *callbacks;
     spool->userdata = userdata;
     spool->dir = mem_strdup(options->dir);

@@ -42,7 +42,7 @@ uint64_t spool_first(const struct spool *spool);   /* lsn of the oldest byte kep
 uint64_t spool_durable(const struct spool *spool); /* lsn behind the last durable record */
 uint64_t spool_end(const struct spool *spool);     /* lsn behind the last record appended */
 uint64_t spool_bytes(const struct spool *spool);   /* on the disk and gathered */
-/* The disk holds too much, or too much gathers: take no more for now. on_durable or spool_release
+/* Too much is not released, or too much gathers: take no more for now. on_durable or spool_release
  * follows when that changes. */
 bool spool_is_full(const struct spool *spool);
 uint64_t spool_fsyncs(const struct spool *spool);

@@ -29,6 +29,7 @@ struct spool {
     char *dir;
     struct list segments; /* oldest first */
     uint64_t durable;
+    uint64_t released; /* all readers have passed everything before it */
     struct buf gather, writing, spare;
     size_t head; /* of the frame that is being appended */
     struct loop_flush *flush;

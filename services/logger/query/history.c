@@ -6,20 +6,14 @@
 #include "sql/logger.h"
 #include "store/chunk.h"
 
-/* A record of lines that is not stored yet, as far as counting needs it. */
-struct ref_copy {
-    struct id task;
-    uint32_t attempt, count;
-    uint64_t lsn, last_seq;
-};
 struct history_op {
     struct query *query;
     struct arena *arena;
     struct target target;
     struct id low, high; /* keys of its events */
     struct history history;
-    size_t event_cap, coverage_cap;
-    struct ref_copy *refs;
+    size_t event_cap;
+    struct coverage *refs; /* records of lines that are not stored yet */
     size_t ref_count;
     history_done_fn done;
     void *userdata;
@@ -50,36 +44,47 @@ static bool is_result(const struct event_ref *event)
             event->kind == PLANKTON__V1__EVENT_KIND__EVENT_KIND_TASK_RETRYING);
 }
 
-uint64_t history_last_seq(const struct history *history, const struct id *task, uint32_t attempt)
+static int attempt_order(const struct id *task, uint32_t attempt, const struct id *task2,
+                         uint32_t attempt2)
 {
-    uint64_t last = 0;
+    int order = id_cmp(task, task2);
 
-    for (size_t i = 0; i < history->count; i++) {
-        const struct event_ref *event = &history->events[i].event;
-        if (is_result(event) && event->attempt == attempt && id_eq(&event->task, task))
-            last = MAX_OF(last, event->last_log_seq);
-    }
-    return last;
+    return order ? order : (attempt > attempt2) - (attempt < attempt2);
+}
+
+static int coverage_order(const void *a, const void *b)
+{
+    const struct coverage *x = a, *y = b;
+
+    return attempt_order(&x->task, x->attempt, &y->task, y->attempt);
+}
+
+static int closed_order(const void *a, const void *b)
+{
+    const struct closed *x = a, *y = b;
+
+    return attempt_order(&x->task, x->attempt, &y->task, y->attempt);
 }
 
 int64_t history_closed_us(const struct history *history, const struct id *task, uint32_t attempt)
 {
-    for (size_t i = 0; i < history->count; i++) {
-        const struct history_event *event = &history->events[i];
-        if (event->event.kind == PLANKTON__V1__EVENT_KIND__EVENT_KIND_ATTEMPT_CLOSED &&
-            event->event.attempt == attempt && id_eq(&event->event.task, task))
-            return event->received_us;
-    }
-    return INT64_MAX;
+    const struct closed wanted = {.task = *task, .attempt = attempt};
+    const struct closed *found =
+        history->closed_count
+            ? bsearch(&wanted, history->closed, history->closed_count, sizeof wanted, closed_order)
+            : NULL;
+
+    return found ? found->received_us : INT64_MAX;
 }
 
 const struct coverage *history_coverage(const struct history *history, const struct id *task,
                                         uint32_t attempt)
 {
-    for (size_t i = 0; i < history->coverage_count; i++)
-        if (history->coverage[i].attempt == attempt && id_eq(&history->coverage[i].task, task))
-            return &history->coverage[i];
-    return NULL;
+    const struct coverage wanted = {.task = *task, .attempt = attempt};
+
+    return history->coverage_count ? bsearch(&wanted, history->coverage, history->coverage_count,
+                                             sizeof wanted, coverage_order)
+                                   : NULL;
 }
 
 bool history_is_complete(const struct history *history, const struct target *target)
@@ -160,13 +165,16 @@ static void copy_refs(struct history_op *op, const struct attempt *attempt, size
         const struct line_ref *ref = LIST_ENTRY(node, struct line_ref, of_attempt);
         if (op->ref_count == *cap) {
             *cap = *cap ? *cap * 2 : 16;
-            struct ref_copy *grown = ARENA_ARRAY(op->arena, struct ref_copy, *cap);
+            struct coverage *grown = ARENA_ARRAY(op->arena, struct coverage, *cap);
             if (op->ref_count)
                 memcpy(grown, op->refs, op->ref_count * sizeof *grown);
             op->refs = grown;
         }
-        op->refs[op->ref_count++] = (struct ref_copy){attempt->task, attempt->attempt, ref->count,
-                                                      ref->lsn, ref->first_seq + ref->count - 1};
+        op->refs[op->ref_count++] = (struct coverage){.task = attempt->task,
+                                                      .attempt = attempt->attempt,
+                                                      .lines = ref->count,
+                                                      .last_seq = ref->first_seq + ref->count - 1,
+                                                      .last_lsn = ref->lsn};
     }
 }
 
@@ -221,42 +229,61 @@ static void sort_events(struct history *history)
     history->count = kept;
 }
 
-static struct coverage *coverage_get(struct history_op *op, const struct id *task, uint32_t attempt)
+/* What the database says comes first of each attempt: a record that it has by now was copied
+ * before. */
+static int coverage_fold_order(const void *a, const void *b)
 {
-    struct history *history = &op->history;
-    struct coverage *found = (struct coverage *)history_coverage(history, task, attempt);
+    const struct coverage *x = a, *y = b;
+    int order = coverage_order(a, b);
 
-    if (found)
-        return found;
-    if (history->coverage_count == op->coverage_cap) {
-        op->coverage_cap = op->coverage_cap ? op->coverage_cap * 2 : 16;
-        struct coverage *grown = ARENA_ARRAY(op->arena, struct coverage, op->coverage_cap);
-        if (history->coverage_count)
-            memcpy(grown, history->coverage, history->coverage_count * sizeof *grown);
-        history->coverage = grown;
-    }
-    found = &history->coverage[history->coverage_count++];
-    *found = (struct coverage){.task = *task, .attempt = attempt};
-    return found;
+    if (order == 0)
+        order = y->is_stored - x->is_stored;
+    return order ? order : (x->last_lsn > y->last_lsn) - (x->last_lsn < y->last_lsn);
 }
 
 static void take_coverage(struct history_op *op, const struct db_result *rows)
 {
-    for (size_t i = 0; i < db_rows(rows); i++) {
-        struct id task = db_id(rows, i, 0);
-        struct coverage *coverage = coverage_get(op, &task, (uint32_t)db_i64(rows, i, 1));
-        coverage->lines = (uint64_t)db_i64(rows, i, 2);
-        coverage->last_seq = (uint64_t)db_i64(rows, i, 3);
-        coverage->last_lsn = (uint64_t)db_i64(rows, i, 4);
+    struct history *history = &op->history;
+    struct coverage *all =
+        ARENA_ARRAY(op->arena, struct coverage, db_rows(rows) + op->ref_count + 1);
+    size_t n = 0, kept = 0;
+
+    for (size_t i = 0; i < db_rows(rows); i++)
+        all[n++] = (struct coverage){.task = db_id(rows, i, 0),
+                                     .attempt = (uint32_t)db_i64(rows, i, 1),
+                                     .lines = (uint64_t)db_i64(rows, i, 2),
+                                     .last_seq = (uint64_t)db_i64(rows, i, 3),
+                                     .last_lsn = (uint64_t)db_i64(rows, i, 4),
+                                     .is_stored = true};
+    for (size_t i = 0; i < op->ref_count; i++)
+        all[n++] = op->refs[i];
+    qsort(all, n, sizeof *all, coverage_fold_order);
+    for (size_t i = 0; i < n; i++) {
+        struct coverage *last = kept ? &all[kept - 1] : NULL;
+        if (!last || coverage_order(last, &all[i]) != 0) {
+            all[kept++] = all[i];
+        } else if (all[i].last_lsn > last->last_lsn) {
+            last->lines += all[i].lines;
+            last->last_seq = MAX_OF(last->last_seq, all[i].last_seq);
+            last->last_lsn = all[i].last_lsn;
+        }
     }
-    for (size_t i = 0; i < op->ref_count; i++) {
-        const struct ref_copy *ref = &op->refs[i];
-        struct coverage *coverage = coverage_get(op, &ref->task, ref->attempt);
-        if (coverage->last_lsn && ref->lsn <= coverage->last_lsn)
-            continue; /* stored since the copy was made */
-        coverage->lines += ref->count;
-        coverage->last_seq = MAX_OF(coverage->last_seq, ref->last_seq);
+    history->coverage = all;
+    history->coverage_count = kept;
+}
+
+static void find_closed(struct history_op *op)
+{
+    struct history *history = &op->history;
+
+    history->closed = ARENA_ARRAY(op->arena, struct closed, history->count + 1);
+    for (size_t i = 0; i < history->count; i++) {
+        const struct history_event *event = &history->events[i];
+        if (event->event.kind == PLANKTON__V1__EVENT_KIND__EVENT_KIND_ATTEMPT_CLOSED)
+            history->closed[history->closed_count++] =
+                (struct closed){event->event.task, event->event.attempt, event->received_us};
     }
+    qsort(history->closed, history->closed_count, sizeof *history->closed, closed_order);
 }
 
 static void history_rows(enum db_outcome outcome, struct db_result *const *results, size_t n,
@@ -281,6 +308,7 @@ static void history_rows(enum db_outcome outcome, struct db_result *const *resul
             take_event(op, &stored);
     }
     sort_events(&op->history);
+    find_closed(op);
     take_coverage(op, results[1]);
     op->done(&op->history, NULL, op->userdata);
 }

@@ -12,6 +12,7 @@ struct query *query_new(struct loop *loop, const struct query_options *options)
     query->loop = loop;
     query->options = *options;
     map_init(&query->watches);
+    list_init(&query->tails);
     return query;
 }
 

@@ -25,6 +25,7 @@ struct query_options {
 /* ingest and store are set before the first call. */
 struct query *query_new(struct loop *loop, const struct query_options *options);
 void query_attach(struct query *query, struct ingest *ingest, struct store *store);
+void query_end(struct query *query); /* the program ends: so do tails */
 size_t query_tail_count(const struct query *query);
 void query_free(struct query *query); /* NULL allowed; no call may be open */
 

@@ -26,6 +26,7 @@ struct query {
     struct ingest *ingest;
     struct store *store;
     struct map watches;
+    struct list tails;
     size_t watch_count, tail_count;
 };
 void watch_add(struct query *query, struct watch *watch, const struct id *id);
@@ -91,21 +92,27 @@ struct history_event {
 struct coverage {
     struct id task;
     uint32_t attempt;
-    uint64_t lines, last_seq, last_lsn; /* lines stored; the highest of them */
+    uint64_t lines, last_seq, last_lsn; /* how many there are; the highest of them */
+    bool is_stored;
+};
+struct closed {
+    struct id task;
+    uint32_t attempt;
+    int64_t received_us;
 };
 struct history {
     struct history_event *events; /* in order */
     size_t count;
     struct coverage *coverage; /* of attempts with lines */
     size_t coverage_count;
+    struct closed *closed; /* attempts that were given up */
+    size_t closed_count;
 };
 typedef void (*history_done_fn)(const struct history *history, const struct error *err,
                                 void *userdata);
 void history_read(struct query *query, struct arena *arena, const struct target *target,
                   history_done_fn done, void *userdata);
 bool history_is_over(const struct history *history, const struct target *target); /* terminal */
-/* The attempt's last line, as its result says; 0 = no result says so. */
-uint64_t history_last_seq(const struct history *history, const struct id *task, uint32_t attempt);
 const struct coverage *history_coverage(const struct history *history, const struct id *task,
                                         uint32_t attempt);
 /* Terminal, and every line that the results say to exist is there. */

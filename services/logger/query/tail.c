@@ -29,8 +29,9 @@ struct missing {
     uint64_t seq;
 };
 struct tail {
+    struct list link;
     struct query *query;
-    struct rpc_call *call; /* a reference */
+    struct rpc_call *call; /* NULL once it is over */
     struct target target;
     enum tail_state state;
     struct watch watch;
@@ -388,6 +389,7 @@ static void on_close(struct rpc_call *call, enum status status, const struct err
     watch_remove(tail->query, &tail->watch);
     loop_timer_free(tail->timer);
     tail->timer = NULL;
+    list_remove(&tail->link);
     tail->query->tail_count--;
     tail->call = NULL;
     tail_unref(tail);
@@ -412,6 +414,19 @@ static enum status cursor_parse(struct tail *tail, const char *event_id, struct 
     return STATUS_OK;
 }
 
+void query_end(struct query *query)
+{
+    struct error err;
+
+    error_set(&err, STATUS_UNAVAILABLE, "the logger is shutting down");
+    LIST_EACH(&query->tails, node)
+    {
+        struct tail *tail = LIST_ENTRY(node, struct tail, link);
+        if (tail->state != TAIL_CLOSED)
+            tail_fail(tail, &err);
+    }
+}
+
 static void tail_begin(struct query *query, struct rpc_call *call, const char *id,
                        const struct target *like, const char *after_event_id)
 {
@@ -427,6 +442,7 @@ static void tail_begin(struct query *query, struct rpc_call *call, const char *i
     tail->watch.on_event = watch_event;
     tail->timer = loop_timer_new(query->loop, on_timer, tail);
     tail->reads = 1; /* the call's own */
+    list_push(&query->tails, &tail->link);
     query->tail_count++;
     rpc_call_set_callbacks(call, &callbacks, tail);
     enum status st =

@@ -84,7 +84,8 @@ static uint64_t files_walk(const struct file_sink *sink, uint64_t upto)
     for (struct dirent *entry; (entry = readdir(dir));) {
         uint64_t number;
         char end = 0, path[PATH_BYTES];
-        if (sscanf(entry->d_name, "plankton-%6" SCNu64 ".json%c", &number, &end) != 2 || end != 'l')
+        if (sscanf(entry->d_name, "plankton-%19" SCNu64 ".json%c", &number, &end) != 2 ||
+            end != 'l')
             continue;
         largest = MAX_OF(largest, number);
         file_path(sink, number, path);

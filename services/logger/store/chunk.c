@@ -25,7 +25,8 @@ struct builder {
     struct arena *arena;
     struct chunks *out;
     ZSTD_CCtx *compressor;
-    struct map attempts;
+    struct map attempts, doubts;
+    bool is_settled; /* doubts were looked up */
     struct gathered *gathered, **gathered_end;
     struct keyed_event *events;
     size_t event_count, event_cap;
@@ -36,8 +37,43 @@ struct builder {
 
 /* ---- gathering ---- */
 
-static void take_lines(struct builder *builder, const struct lines *lines)
+static struct chunk_doubt *doubt_get(struct builder *builder, const struct lines *lines)
 {
+    uint64_t hash = id_hash(&lines->task) + lines->attempt;
+    struct chunk_doubt *doubt;
+
+    for (struct map_node *node = map_first(&builder->doubts, hash); node; node = map_next(node)) {
+        doubt = CONTAINER_OF(node, struct chunk_doubt, node);
+        if (doubt->attempt == lines->attempt && id_eq(&doubt->task, &lines->task))
+            return doubt;
+    }
+    doubt = ARENA_NEW(builder->arena, struct chunk_doubt);
+    doubt->task = lines->task;
+    doubt->attempt = lines->attempt;
+    doubt->next = builder->out->doubts;
+    builder->out->doubts = doubt;
+    builder->out->doubt_count++;
+    map_insert(&builder->doubts, &doubt->node, hash);
+    return doubt;
+}
+
+/* Leaves out what is stored; false when nothing remains. */
+static bool settle(struct builder *builder, struct lines *lines)
+{
+    const struct chunk_doubt *doubt = doubt_get(builder, lines);
+
+    if (doubt->last_seq < lines->first_seq)
+        return true;
+    if (doubt->last_seq >= lines->first_seq + lines->count - 1)
+        return false;
+    lines_skip(builder->arena, lines, (uint32_t)(doubt->last_seq - lines->first_seq + 1));
+    return true;
+}
+
+static void take_lines(struct builder *builder, struct lines *lines)
+{
+    if (lines->flags & LINES_UNVERIFIED && !settle(builder, lines))
+        return;
     uint64_t hash = id_hash(&lines->task) + lines->attempt;
     struct gathered *gathered = NULL;
 
@@ -254,27 +290,55 @@ static void cut_all_events(struct builder *builder)
     cut_events(builder, &events[begin], builder->event_count - begin, raw);
 }
 
+static enum status build(struct builder *builder, struct slice frames, struct error *err)
+{
+    struct chunks *out = builder->out;
+
+    builder->compressor = ZSTD_createCCtx();
+    if (!builder->compressor)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "no memory for the compressor");
+    builder->gathered_end = &builder->gathered;
+    builder->lines_end = &out->lines;
+    builder->events_end = &out->events;
+    map_init(&builder->attempts);
+    gather(builder, frames);
+    /* With doubts left it is done once more, so the costly part can wait. */
+    if (!out->doubts || builder->is_settled) {
+        for (struct gathered *gathered = builder->gathered; gathered; gathered = gathered->next)
+            cut_attempt(builder, gathered);
+        cut_all_events(builder);
+    }
+    map_fini(&builder->attempts);
+    free(builder->events);
+    ZSTD_freeCCtx(builder->compressor);
+    return STATUS_OK;
+}
+
 enum status chunks_build(struct arena *arena, struct slice frames, uint64_t lsn, struct chunks *ret,
                          struct error *err)
 {
     struct builder builder = {.arena = arena, .out = ret, .lsn = lsn};
 
     *ret = (struct chunks){.end = lsn};
-    builder.compressor = ZSTD_createCCtx();
-    if (!builder.compressor)
-        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "no memory for the compressor");
-    builder.gathered_end = &builder.gathered;
-    builder.lines_end = &ret->lines;
-    builder.events_end = &ret->events;
-    map_init(&builder.attempts);
-    gather(&builder, frames);
-    for (struct gathered *gathered = builder.gathered; gathered; gathered = gathered->next)
-        cut_attempt(&builder, gathered);
-    cut_all_events(&builder);
-    map_fini(&builder.attempts);
-    free(builder.events);
-    ZSTD_freeCCtx(builder.compressor);
-    return STATUS_OK;
+    map_init(&builder.doubts);
+    enum status st = build(&builder, frames, err);
+    map_fini(&builder.doubts);
+    return st;
+}
+
+enum status chunks_rebuild(struct arena *arena, struct slice frames, uint64_t lsn,
+                           struct chunks *chunks, struct error *err)
+{
+    struct builder builder = {.arena = arena, .out = chunks, .lsn = lsn, .is_settled = true};
+
+    map_init(&builder.doubts);
+    for (struct chunk_doubt *doubt = chunks->doubts; doubt; doubt = doubt->next)
+        map_insert(&builder.doubts, &doubt->node, id_hash(&doubt->task) + doubt->attempt);
+    *chunks =
+        (struct chunks){.end = lsn, .doubts = chunks->doubts, .doubt_count = chunks->doubt_count};
+    enum status st = build(&builder, frames, err);
+    map_fini(&builder.doubts);
+    return st;
 }
 
 /* ---- back ---- */

@@ -7,6 +7,7 @@
  * together, sorts events by id, cuts and compresses. Pure but for the compressor.
  */
 #include "base/arena.h"
+#include "base/map.h"
 #include "ingest/events.h"
 #include "ingest/lines.h"
 
@@ -37,10 +38,20 @@ struct chunk_source {
     uint16_t shard;
     uint64_t last;
 };
+/* An attempt of which some lines were taken while the database could not be asked. */
+struct chunk_doubt {
+    struct map_node node;
+    struct chunk_doubt *next;
+    struct id task;
+    uint32_t attempt;
+    uint64_t last_seq; /* stored; filled in by the caller */
+};
 struct chunks {
     struct line_chunk *lines;
     struct event_chunk *events;
     struct chunk_source *sources;
+    struct chunk_doubt *doubts; /* the chunks must not be written before these were looked up */
+    size_t doubt_count;
     size_t line_chunks, event_chunks, line_count, event_count, raw_bytes, stored_bytes;
     uint64_t end; /* behind the last whole record */
     uint64_t damaged_bytes;
@@ -50,6 +61,9 @@ struct chunks {
  * bytes of which the first stands at lsn; a cut last record is left for the next time. */
 MUST_USE enum status chunks_build(struct arena *arena, struct slice frames, uint64_t lsn,
                                   struct chunks *ret, struct error *err);
+/* Once more, with the doubts of the first build looked up: lines that are stored are left out. */
+MUST_USE enum status chunks_rebuild(struct arena *arena, struct slice frames, uint64_t lsn,
+                                    struct chunks *chunks, struct error *err);
 
 /* DATA_LOSS when the bytes are no chunk of so many raw bytes. */
 MUST_USE enum status chunk_open(struct arena *arena, struct slice data, size_t raw_bytes,

@@ -62,11 +62,62 @@ static void batch_free(struct store *store)
 static void build_work(void *userdata)
 {
     struct store_batch *batch = ((struct store *)userdata)->batch;
+    struct slice frames = {batch->data, batch->range.len};
 
+    if (batch->is_settled) {
+        batch->status =
+            chunks_rebuild(&batch->arena, frames, batch->range.lsn, &batch->chunks, &batch->err);
+        return;
+    }
     batch->status = spool_range_read(&batch->range, batch->data, &batch->err);
     if (batch->status == STATUS_OK)
-        batch->status = chunks_build(&batch->arena, (struct slice){batch->data, batch->range.len},
-                                     batch->range.lsn, &batch->chunks, &batch->err);
+        batch->status =
+            chunks_build(&batch->arena, frames, batch->range.lsn, &batch->chunks, &batch->err);
+}
+
+static void build_done(void *userdata);
+
+static void batch_build(struct store *store)
+{
+    store->phase = STORE_BUILDING;
+    if (loop_pool(store->loop, build_work, build_done, store, NULL) == STATUS_OK)
+        return;
+    batch_free(store);
+    store->phase = STORE_RETRYING;
+    loop_timer_start(store->retry, RETRY_MS, 0);
+}
+
+static void doubts_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                        const struct error *err, void *userdata)
+{
+    struct store *store = userdata;
+    size_t row = 0;
+
+    if (outcome != DB_COMMITTED) {
+        batch_free(store);
+        store_failed(store, DB_FAILED, err);
+        return;
+    }
+    for (struct chunk_doubt *doubt = store->batch->chunks.doubts; doubt; doubt = doubt->next, row++)
+        doubt->last_seq = db_is_null(results[0], row, 0) ? 0 : (uint64_t)db_i64(results[0], row, 0);
+    store->batch->is_settled = true;
+    batch_build(store);
+}
+
+/* Some lines were taken while the database could not say whether it has them. Now it can. */
+static void doubts_ask(struct store *store)
+{
+    struct db_txn *txn = db_txn_new(store->writer);
+    struct db_array *tasks = db_array_new(db_txn_arena(txn), DB_UUID);
+    struct db_array *attempts = db_array_new(db_txn_arena(txn), DB_I32);
+
+    for (struct chunk_doubt *doubt = store->batch->chunks.doubts; doubt; doubt = doubt->next) {
+        db_array_add_id(tasks, &doubt->task);
+        db_array_add_i64(attempts, (int32_t)doubt->attempt);
+    }
+    const struct db_param params[] = {db_array_param(tasks), db_array_param(attempts)};
+    db_txn_add(txn, &SQL_log_last_lines, params, ARRAY_LEN(params));
+    db_txn_send(txn, doubts_read, store);
 }
 
 static void build_done(void *userdata)
@@ -80,10 +131,14 @@ static void build_done(void *userdata)
         store_failed(store, DB_FAILED, &err);
         return;
     }
+    store->phase = STORE_COMMITTING;
+    if (batch->chunks.doubts && !batch->is_settled) {
+        doubts_ask(store);
+        return;
+    }
     if (batch->chunks.damaged_bytes)
         log_error("spool.damaged", LOG_U64("lsn", batch->range.lsn),
                   LOG_U64("bytes", batch->chunks.damaged_bytes));
-    store->phase = STORE_COMMITTING;
     store_commit(store);
 }
 
@@ -101,12 +156,7 @@ static void store_step(struct store *store)
     batch->begin = store->position;
     batch->data = mem_alloc(range.len);
     store->batch = batch;
-    store->phase = STORE_BUILDING;
-    if (loop_pool(store->loop, build_work, build_done, store, NULL) == STATUS_OK)
-        return;
-    batch_free(store);
-    store->phase = STORE_RETRYING;
-    loop_timer_start(store->retry, RETRY_MS, 0);
+    batch_build(store);
 }
 
 void store_committed(struct store *store)

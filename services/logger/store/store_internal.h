@@ -20,7 +20,8 @@ struct store_batch {
     struct spool_range range;
     char *data; /* of the range */
     struct chunks chunks;
-    uint64_t begin; /* where the instance stood */
+    bool is_settled; /* doubts about lines were looked up */
+    uint64_t begin;  /* where the instance stood */
     enum status status;
     struct error err;
 };
