@@ -122,7 +122,12 @@ export async function open(system, { width = 1280, height = 800, scheme = 'light
 
 /** Waits until the run that is shown has ended in a state. */
 export async function runEnds(page, state) {
-  await page.locator(`main header [data-state=${state}]`).waitFor();
+  try {
+    await page.locator(`main header [data-state=${state}]`).waitFor();
+  } catch (error) {
+    error.message += `\nThe page shows:\n${await page.locator('main').innerText()}`;
+    throw error;
+  }
 }
 
 /** Waits until a step's row shows a state. */

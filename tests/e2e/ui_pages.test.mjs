@@ -19,8 +19,11 @@ before(async () => {
     { id: 'score', task: 'shell', needs: ['fetch-the-whole-archive-of-last-night'], parameters: { script: 'for i in $(seq 200); do echo "line $i of a log that is long enough to scroll"; done; exit 3' }, retry: { maxAttempts: 1 } },
     { id: 'publish', task: 'noop', needs: ['score'] },
   ];
-  await context.request.post(`${system.url}/api/v1/plans`, { data: { name: `pages-${stamp}`, description: 'for the pages', steps } });
-  const started = await context.request.post(`${system.url}/api/v1/plans/pages-${stamp}/runs`, { data: { input: {} } });
+  const headers = { Origin: system.url }; // a session's cookie counts only from the site's own pages
+  const created = await context.request.post(`${system.url}/api/v1/plans`, { headers, data: { name: `pages-${stamp}`, description: 'for the pages', steps } });
+  assert.equal(created.status(), 201, await created.text());
+  const started = await context.request.post(`${system.url}/api/v1/plans/pages-${stamp}/runs`, { headers, data: { input: {} } });
+  assert.equal(started.status(), 201, await started.text());
   run = await started.json();
   await go(`/runs/${run.id}`);
   await runEnds(page, 'failed');
