@@ -137,7 +137,6 @@ static void close_task(struct task *task)
     task->result_len = 0;
     task->result_owned = false;
     task->seq = task->shard->seq;
-    task->timer_us = (int64_t)engine->read_next;
     list_remove(&task->age);
     list_push(&task->shard->closed, &task->age);
     engine->closed_len++;

@@ -118,11 +118,39 @@ static void run_grace(struct engine *engine)
     }
 }
 
+/* A host that was stopped, or starved, has not heard its workers: their silence is its own. The
+ * gap is nobody's fault, so no lease and no grace runs on in it. Ticks come often enough (see
+ * engine_next_due_us) that a quiet time is told from a stall. */
+static void forgive_stall(struct engine *engine, int64_t gap_us)
+{
+    struct map_cursor cursor = {0};
+    struct map_node *node;
+
+    if (gap_us < engine->config.lease_ms * US_PER_MS / STALL_SHARE)
+        return;
+    while ((node = map_walk(&engine->workers, &cursor))) {
+        struct worker *worker = CONTAINER_OF(node, struct worker, by_id);
+
+        if (worker->stream || worker->leases)
+            worker->heartbeat_us += gap_us;
+    }
+    for (uint32_t i = 0; i < engine->loaded_len; i++) {
+        struct shard *shard = engine->shards[engine->loaded[i]];
+
+        shard->grace_us += gap_us;
+        LIST_EACH(&shard->sessions, at)
+        LIST_ENTRY(at, struct session, of_shard)->asked_us += gap_us;
+    }
+}
+
 /* Before each command: what was due by then is done first, so that a row written at a time says
  * all that the sweep had to say at that time. */
 static void advance_time(struct engine *engine, int64_t now_us)
 {
+    int64_t before_us = engine->now_us;
+
     engine->now_us = MAX_OF(engine->now_us, now_us);
+    forgive_stall(engine, engine->now_us - before_us);
     run_grace(engine);
     run_worker_timers(engine);
     run_task_timers(engine);
@@ -148,6 +176,8 @@ int64_t engine_next_due_us(const struct engine *engine)
     }
     if (engine->loaded_len)
         due = MIN_OF(due, engine->sweep_us);
+    if (engine->streams.used || engine->stats.leases_open)
+        due = MIN_OF(due, engine->now_us + engine->config.lease_ms * US_PER_MS / (2 * STALL_SHARE));
     return due;
 }
 

@@ -19,6 +19,7 @@
 #define US_PER_MS INT64_C(1000)
 #define TIMEOUT_MARGIN_MS 2000 /* a worker stops its own work first; then the engine asks */
 #define LOST_BACKOFF_MS 1000   /* before the attempt after a lost one; doubles */
+#define STALL_SHARE 4 /* no command for this part of a lease's time: the host stood still */
 #define WORKER_FORGET_MS 600000
 #define UNCLEAN_CLEAR_MS 600000
 #define CLOSED_BYTES_MAX (16u * 1024 * 1024)
@@ -70,9 +71,9 @@ struct task {
     struct id id;
     struct heap_node ready; /* lane->ready */
     struct heap_node timer; /* engine->task_timers */
-    int64_t timer_us;       /* closed: number of the next read when it was closed */
-    struct list dirty;      /* shard->dirty_tasks */
-    struct list age;        /* shard->young, shard->away, shard->closed, or none */
+    int64_t timer_us;
+    struct list dirty; /* shard->dirty_tasks */
+    struct list age;   /* shard->young, shard->away, shard->closed, or none */
     struct shard *shard;
     struct lane *lane;
     struct run *run;
@@ -309,6 +310,7 @@ struct read {
     struct shard *shard;
     uint32_t queue_namespace;
     char queue[ENGINE_QUEUE_BYTES_MAX + 1];
+    uint64_t durable_seq; /* of the shard when it began */
     int64_t until_us;
     struct lookup *lookup;
     struct key *key;
@@ -464,6 +466,7 @@ void shard_evict(struct shard *shard); /* forgets what is durable on disk */
 void task_park(struct task *task, enum engine_parked_reason reason);
 void task_unpark(struct task *task);
 void run_unpark(struct run *run);
+void shard_park_old(struct shard *shard);
 void engine_sweep(struct engine *engine);
 struct read *read_new(struct shard *shard, enum read_kind kind);
 struct read *read_find(struct engine *engine, uint64_t number);

@@ -322,6 +322,7 @@ void shard_load_end(struct engine *engine, uint16_t number)
     free(shard->loading);
     shard->loading = NULL;
     wake_all(shard);
+    shard_park_old(shard);
     if (!id_is_nil(&shard->suspect)) {
         shard->suspect = (struct id){{0}};
         shard->fence_only = true;
@@ -411,6 +412,33 @@ static void drop_rest(struct shard *shard)
     map_fini(&shard->keys);
 }
 
+/* Credit that was spent on leases whose dispatch never left: it would be lost to its stream. */
+static void refund(struct session *session)
+{
+    const struct shard *shard = session->shard;
+    struct worker *worker = session->worker;
+
+    LIST_EACH(&session->leases, node)
+    {
+        const struct engine_lease *entry = &LIST_ENTRY(node, struct lease, of_session)->entry;
+
+        if (worker->stream && session->stream == worker->stream && entry->epoch == shard->epoch &&
+            entry->seq > shard->durable_seq)
+            worker->credit++;
+    }
+    worker_set_idle(worker);
+}
+
+/* The credit that came back may be what tasks of other shards wait for. */
+static void match_refunded(struct engine *engine)
+{
+    struct map_cursor cursor = {0};
+    struct map_node *node;
+
+    while ((node = map_walk(&engine->streams, &cursor)))
+        worker_match(CONTAINER_OF(node, struct worker, by_stream));
+}
+
 void shard_drop(struct engine *engine, uint16_t number)
 {
     struct shard *shard = number < SHARDS_MAX ? engine->shards[number] : NULL;
@@ -419,6 +447,8 @@ void shard_drop(struct engine *engine, uint16_t number)
         return;
     shard->open = false;
     effects_drop_shard(engine, number);
+    LIST_EACH(&shard->sessions, node)
+    refund(LIST_ENTRY(node, struct session, of_shard));
     keys_free(shard);
     drop_reads(shard);
     drop_tasks(shard);
@@ -432,4 +462,5 @@ void shard_drop(struct engine *engine, uint16_t number)
     }
     engine->shards[number] = NULL;
     free(shard);
+    match_refunded(engine);
 }

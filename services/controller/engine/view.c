@@ -36,7 +36,7 @@ void task_change_fill(const struct task *task, struct engine_task_change *change
         .failures = task->failures,
         .lost = task->lost,
         .recorded_by = task_is_terminal(task) && task->closed_by_report ? task->attempt : 0,
-        .worker = task->lease ? task->lease->entry.worker : task->worker,
+        .worker = task->worker,
         .closed_by_report = task->closed_by_report,
         .due_us = task->lease ? 0 : task->due_us,
         .started_us = task->started_us,

@@ -2,8 +2,8 @@
 /*
  * What memory does not hold. A queue keeps its first window_tasks ready tasks; behind its bound
  * they are on disk only, found again through parked rows. Tasks due late are kept alike, by time.
- * A task that goes away stays in memory until its row is durable and no read is outstanding that
- * began before: so none is missed and none is doubled.
+ * A task that goes away, or ends, stays in memory until its row is durable and no read is
+ * outstanding that began before that: so none is missed and none is doubled.
  */
 #include "internal.h"
 
@@ -170,6 +170,7 @@ struct read *read_new(struct shard *shard, enum read_kind kind)
     read->number = ++shard->engine->read_next;
     read->kind = kind;
     read->shard = shard;
+    read->durable_seq = shard->durable_seq;
     map_insert(&shard->engine->reads, &read->by_number, read->number);
     list_push(&shard->reads, &read->link);
     return read;
@@ -365,21 +366,25 @@ void refill_answer(struct engine *engine, const struct engine_refill_answer *ans
     shard_evict(shard);
 }
 
-static void evict_closed(struct shard *shard)
+/* What a read that is still outstanding is sure to see: it began when this was durable. Of what
+ * came later memory must know, or the answer would bring an ended task back to life. */
+static uint64_t seen_by_all_reads(const struct shard *shard)
+{
+    const struct read *oldest = LIST_FIRST(&shard->reads, struct read, link);
+
+    return oldest ? oldest->durable_seq : shard->durable_seq;
+}
+
+static void evict_closed(struct shard *shard, uint64_t seen_seq)
 {
     struct engine *engine = shard->engine;
-    struct read *oldest = LIST_FIRST(&shard->reads, struct read, link);
 
     LIST_EACH(&shard->closed, node)
     {
         struct task *task = LIST_ENTRY(node, struct task, age);
 
-        if (engine->closed_len <= engine->config.closed_max &&
-            engine->closed_bytes <= CLOSED_BYTES_MAX)
-            return;
-        /* A read that began before it ended may still show it alive. */
-        if (task->seq > shard->durable_seq ||
-            (oldest && oldest->number <= (uint64_t)task->timer_us))
+        if (task->seq > seen_seq || (engine->closed_len <= engine->config.closed_max &&
+                                     engine->closed_bytes <= CLOSED_BYTES_MAX))
             return;
         task_free(task);
     }
@@ -387,15 +392,15 @@ static void evict_closed(struct shard *shard)
 
 void shard_evict(struct shard *shard)
 {
-    evict_closed(shard);
+    uint64_t seen_seq = seen_by_all_reads(shard);
+
+    evict_closed(shard, seen_seq);
     keys_evict(shard);
-    if (!list_empty(&shard->reads))
-        return;
     LIST_EACH(&shard->away, node)
     {
         struct task *task = LIST_ENTRY(node, struct task, age);
 
-        if (task->seq > shard->durable_seq)
+        if (task->seq > seen_seq)
             return;
         if (list_linked(&task->dirty) || (task->more && !list_empty(&task->more->watches)))
             continue;
@@ -403,8 +408,12 @@ void shard_evict(struct shard *shard)
     }
 }
 
-static void park_old(struct shard *shard, int64_t before_us)
+/* A batch's clock says up to when all that is older than ENGINE_YOUNG_MS has been parked: so this
+ * is done before the first batch of a new owner too, not only by the sweep. */
+void shard_park_old(struct shard *shard)
 {
+    int64_t before_us = shard->engine->now_us - shard->engine->config.park_ms * US_PER_MS;
+
     LIST_EACH(&shard->young_tasks, node)
     {
         struct task *task = LIST_ENTRY(node, struct task, age);
@@ -464,8 +473,6 @@ static void check_shard(struct shard *shard)
 
 void engine_sweep(struct engine *engine)
 {
-    int64_t old_us = engine->now_us - engine->config.park_ms * US_PER_MS;
-
     engine->sweep_us = engine->now_us + engine->config.sweep_ms * US_PER_MS;
     for (uint32_t i = 0; i < engine->loaded_len; i++) {
         struct shard *shard = engine->shards[engine->loaded[i]];
@@ -474,8 +481,8 @@ void engine_sweep(struct engine *engine)
 
         if (!shard->open)
             continue;
-        park_old(shard, old_us);
-        if (shard->opened_us < old_us - engine->config.park_ms * US_PER_MS)
+        shard_park_old(shard);
+        if (shard->opened_us < engine->now_us - 2 * engine->config.park_ms * US_PER_MS)
             shard->young_unsorted = false;
         check_shard(shard);
         shard_refill_due(shard);

@@ -27,7 +27,7 @@ void bench_load(struct bench *bench, uint16_t shard, uint32_t epoch);
 void bench_begin(struct bench *bench, struct engine_load_begin *begin); /* fills what is 0 */
 void bench_end(struct bench *bench, uint16_t shard);
 void bench_apply(struct bench *bench, struct engine_command *command);
-void bench_pass(struct bench *bench, int64_t ms); /* time passes, one TICK */
+void bench_pass(struct bench *bench, int64_t ms); /* time passes, with its TICKs */
 const struct engine_batch *bench_cut(struct bench *bench);
 const struct engine_shard_batch *bench_rows(struct bench *bench); /* of the only shard; or NULL */
 struct engine_effect *bench_immediate(struct bench *bench);

@@ -195,6 +195,21 @@ START_TEST(a_silent_worker_loses_its_leases_and_its_stream)
 }
 END_TEST
 
+START_TEST(a_host_that_stood_still_does_not_blame_its_workers)
+{
+    struct id id = leased();
+
+    bench_pass(&bench, 1000);
+    bench.now_us += INT64_C(60) * 1000000; /* stopped: the heartbeats wait in the socket */
+    bench_apply(&bench, &(struct engine_command){.kind = ENGINE_TICK});
+    ck_assert_int_eq(bench_state(&bench, &id), ENGINE_TASK_RUNNING);
+    bench_pass(&bench, 6000);
+    ck_assert_int_eq(bench_state(&bench, &id), ENGINE_TASK_RUNNING);
+    bench_pass(&bench, 1100);
+    ck_assert_int_eq(bench_state(&bench, &id), ENGINE_TASK_RETRYING);
+}
+END_TEST
+
 START_TEST(a_task_whose_workers_are_lost_three_times_has_failed)
 {
     struct engine_spec spec = bench_spec("noop");
@@ -314,6 +329,7 @@ Suite *session_suite(void)
     tcase_add_test(tcase, a_refusal_with_a_higher_epoch_says_that_the_shard_is_lost);
     tcase_add_test(tcase, a_broken_stream_closes_no_lease_until_the_lease_time_is_over);
     tcase_add_test(tcase, a_silent_worker_loses_its_leases_and_its_stream);
+    tcase_add_test(tcase, a_host_that_stood_still_does_not_blame_its_workers);
     tcase_add_test(tcase, a_task_whose_workers_are_lost_three_times_has_failed);
     tcase_add_test(tcase, a_newer_stream_of_the_same_worker_wins);
     tcase_add_test(tcase, a_declined_lease_goes_back_and_costs_nothing);

@@ -13,6 +13,10 @@
  * tickets of this batch and of all that were cut behind it for these shards UNAVAILABLE, take new
  * epochs, load anew.
  *
+ * DURABLE goes with the release of a batch's effects. A DROP gives back the credit of leases that
+ * were not durable (their dispatch has not left), so the host throws those effects away and no
+ * others.
+ *
  * Tickets still inside the engine at a DROP (replies not yet cut, watches, submits that wait for a
  * key) are answered UNAVAILABLE by the engine, as immediate effects.
  */

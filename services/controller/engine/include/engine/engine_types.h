@@ -126,7 +126,7 @@ struct engine_task_change {
     uint32_t attempt; /* highest closed attempt */
     uint32_t failures, lost;
     uint32_t recorded_by;  /* attempt whose report gave the terminal state; 0 = none */
-    struct id worker;      /* of the latest closed or open attempt */
+    struct id worker; /* of the highest closed attempt; nil = none */
     bool closed_by_report; /* attempt was closed by worker's own report (its repeats are acked) */
     int64_t due_us;        /* not before (run_at, backoff) */
     int64_t started_us, finished_us;
