@@ -46,7 +46,7 @@ async function ownSystem() {
   };
   try {
     const loginUrl = await ready;
-    return { url: new URL(loginUrl).origin, loginUrl, key: readFileSync(path.join(folder, 'data/admin.key'), 'utf8').trim(), stop };
+    return { url: new URL(loginUrl).origin, loginUrl, key: readFileSync(path.join(folder, 'data/admin.key'), 'utf8').trim(), pid: child.pid, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -80,6 +80,7 @@ function watch(page, expected) {
     if (!['error', 'warning'].includes(message.type())) return;
     // Chromium reports every status above 399 by itself; those are judged below.
     if (/Failed to load resource: the server responded with a status of/.test(message.text())) return;
+    if (expected.some((one) => one.test(message.text()))) return;
     faults.push(`console: ${message.text()}`);
   });
   page.on('pageerror', (error) => faults.push(`error: ${error.stack}`));
@@ -118,6 +119,14 @@ export async function open(system, { width = 1280, height = 800, scheme = 'light
       assert.deepEqual(faults, []);
     },
   };
+}
+
+/** Process id of one of the system's services. */
+export function pidOf(system, service) {
+  const children = readFileSync(`/proc/${system.pid}/task/${system.pid}/children`, 'utf8').trim().split(' ');
+  const found = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0].endsWith(service));
+  assert.ok(found, `no process of ${service}`);
+  return Number(found);
 }
 
 /** Waits until the run that is shown has ended in a state. */

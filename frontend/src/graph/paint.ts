@@ -74,6 +74,11 @@ export function paint(context: CanvasRenderingContext2D, scene: Scene, colour: P
     right: (width - camera.x) / camera.scale,
     bottom: (height - camera.y) / camera.scale,
   };
+  if (camera.scale < TEXT_SCALE_MIN) {
+    paintFar(context, scene, colour, view);
+    context.restore();
+    return;
+  }
   paintEdges(context, scene, colour, view);
   for (const [i, node] of scene.nodes.entries()) {
     const at = layout.nodes[i];
@@ -81,6 +86,46 @@ export function paint(context: CanvasRenderingContext2D, scene: Scene, colour: P
     paintNode(context, scene, node, at, colour);
   }
   context.restore();
+}
+
+const straight = new WeakMap<Layout, Path2D>();
+
+/** All edges as straight lines, made once: far away nobody sees the curves. */
+function straightEdges(layout: Layout): Path2D {
+  let path = straight.get(layout);
+  if (path) return path;
+  path = new Path2D();
+  for (const edge of layout.edges) {
+    const from = layout.nodes[edge.from];
+    const to = layout.nodes[edge.to];
+    if (!from || !to) continue;
+    path.moveTo(from.x + NODE_W, from.y + NODE_H / 2);
+    for (const centre of edge.via) path.lineTo(centre.x, centre.y);
+    path.lineTo(to.x, to.y + NODE_H / 2);
+  }
+  straight.set(layout, path);
+  return path;
+}
+
+/** Too small for text: lines and blocks of colour, one fill for each colour. */
+function paintFar(context: CanvasRenderingContext2D, scene: Scene, colour: Palette, view: View): void {
+  context.lineWidth = 1 / scene.camera.scale;
+  context.strokeStyle = colour("--line");
+  context.stroke(straightEdges(scene.layout));
+  const blocks = new Map<string, Path2D>();
+  for (const [i, node] of scene.nodes.entries()) {
+    const at = scene.layout.nodes[i];
+    if (!at || at.x > view.right || at.y > view.bottom || at.x + NODE_W < view.left || at.y + NODE_H < view.top) continue;
+    const strong = node.id === scene.selected || node.id === scene.focused;
+    const tone = strong ? "--accent" : node.bad ? "--failed" : node.look ? colourOf(node.look) : "--border";
+    let path = blocks.get(tone);
+    if (!path) blocks.set(tone, (path = new Path2D()));
+    path.rect(at.x, at.y, NODE_W, NODE_H);
+  }
+  for (const [tone, path] of blocks) {
+    context.fillStyle = colour(tone);
+    context.fill(path);
+  }
 }
 
 interface View {
@@ -133,17 +178,15 @@ function paintNode(context: CanvasRenderingContext2D, scene: Scene, node: GraphN
   const look = node.look;
   const tone = colour(node.bad ? "--failed" : look ? colourOf(look) : "--border");
   const strong = node.id === scene.selected || node.id === scene.focused;
-  const small = scene.camera.scale < TEXT_SCALE_MIN;
   context.beginPath();
   context.roundRect(at.x, at.y, NODE_W, NODE_H, 6);
-  context.fillStyle = small ? tone : colour(strong ? "--bg3" : "--bg");
+  context.fillStyle = colour(strong ? "--bg3" : "--bg");
   context.fill();
   context.lineWidth = strong ? 2.5 : look === "running" || look === "failed" || node.bad ? 1.75 : 1;
   context.strokeStyle = strong ? colour("--accent") : tone;
   if (look === "pending" || look === "skipped") context.setLineDash([4, 3]);
   context.stroke();
   context.setLineDash([]);
-  if (small) return;
 
   let left = at.x + 12;
   if (look) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// One run as it stands now: plain data, changed by the events of its stream. Who watches is told once for a batch of events, in
-// a microtask, so that a flood of them costs one drawing.
+// One run as it stands now: plain data, changed by the events of its stream. Who watches is told once for a batch of events: in a
+// microtask, and not again for a while, so that a flood of them costs few drawings.
 import type { GraphStep, Run, RunUpdate, StepCounts, Task, TaskState } from "../api/types.ts";
 import { isTerminal, word } from "../format/state.ts";
+
+const TELL_MS = 50;
 
 export interface StepView {
   id: string;
@@ -19,6 +21,7 @@ export class RunStore {
   private graph: GraphStep[] = [];
   private readonly listeners = new Set<() => void>();
   private told = true;
+  private toldAt = -TELL_MS;
   private cached: StepView[] | undefined;
 
   subscribe(listener: () => void): () => void {
@@ -89,9 +92,15 @@ export class RunStore {
     this.cached = undefined;
     if (!this.told) return;
     this.told = false;
-    queueMicrotask(() => {
-      this.told = true;
-      for (const listener of this.listeners) listener();
-    });
+    const wait = this.toldAt + TELL_MS - performance.now();
+    // Not a frame callback: a hidden tab gets none.
+    if (wait > 0) setTimeout(() => this.tell(), wait);
+    else queueMicrotask(() => this.tell());
+  }
+
+  private tell(): void {
+    this.told = true;
+    this.toldAt = performance.now();
+    for (const listener of this.listeners) listener();
   }
 }
