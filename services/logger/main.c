@@ -153,6 +153,8 @@ static void collect(void *userdata)
     const struct logger *self = userdata;
     struct ingest *ingest = self->api.ingest;
 
+    if (!ingest)
+        return; /* all is over but the ops port */
     logger_gauge(METRIC_SPOOL_BYTES, (double)spool_bytes(ingest_spool(ingest)));
     logger_gauge(METRIC_SINK_LAG_POSTGRES, store_lag_s(self->api.store));
     logger_gauge(METRIC_SINK_LAG_FILE,
@@ -262,13 +264,28 @@ static enum status logger_start(struct service *service, void *state, struct err
     return st;
 }
 
+/* The server first: it ends the calls, which let go of everything else. */
+static void free_all(void *userdata)
+{
+    struct logger *self = userdata;
+
+    rpc_server_free(self->server);
+    auth_free(self->auth);
+    store_free(self->api.store);
+    file_sink_free(self->api.file_sink);
+    query_free(self->api.query);
+    ingest_close(self->api.ingest);
+    self->api = (struct api){NULL};
+    close_fd(&self->state_lock);
+    arena_fini(&self->arena);
+    service_duty_stopped(self->service, "logger");
+}
+
 static void sink_stopped(void *userdata)
 {
     struct logger *self = userdata;
 
-    file_sink_free(self->api.file_sink);
-    self->api.file_sink = NULL;
-    service_duty_stopped(self->service, "logger");
+    loop_defer(service_loop(self->service), free_all, self);
 }
 
 static void store_stopped(void *userdata)
@@ -278,7 +295,7 @@ static void store_stopped(void *userdata)
     if (self->api.file_sink)
         file_sink_stop(self->api.file_sink, sink_stopped, self);
     else
-        service_duty_stopped(self->service, "logger");
+        sink_stopped(self);
 }
 
 static void calls_drained(void *userdata)
