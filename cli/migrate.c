@@ -13,7 +13,11 @@ struct migrate_settings {
 };
 
 static const struct conf_option migrate_options[] = {
-    {.name = "database", .type = CONF_TEXT, .secret = true, .offset = offsetof(struct migrate_settings, database), .help = "PostgreSQL URL"},
+    {.name = "database",
+     .type = CONF_TEXT,
+     .secret = true,
+     .offset = offsetof(struct migrate_settings, database),
+     .help = "PostgreSQL URL"},
 };
 
 static void print_migration(const struct db_migration *migration, void *userdata)
@@ -25,13 +29,16 @@ enum status migrate_database(const char *url, struct error *err)
 {
     size_t applied;
 
-    return db_migrate(url, plankton_migrations, PLANKTON_MIGRATIONS_COUNT, NULL, NULL, &applied, err);
+    return db_migrate(url, plankton_migrations, PLANKTON_MIGRATIONS_COUNT, NULL, NULL, &applied,
+                      err);
 }
 
 int verb_migrate(int argc, char **argv)
 {
-    static const struct conf_program program = {
-        .program = "migrate", .summary = "bring a database to the newest schema", .options = migrate_options, .option_count = 1};
+    static const struct conf_program program = {.program = "migrate",
+                                                .summary = "bring a database to the newest schema",
+                                                .options = migrate_options,
+                                                .option_count = 1};
     AUTO(arena_freep) struct arena *arena = arena_new(0);
     struct migrate_settings settings = {0};
     struct error error = {0};
@@ -44,7 +51,8 @@ int verb_migrate(int argc, char **argv)
     if (st == STATUS_OK && !settings.database)
         st = error_set(&error, STATUS_INVALID_ARGUMENT, "--database is needed");
     if (st == STATUS_OK)
-        st = db_migrate(settings.database, plankton_migrations, PLANKTON_MIGRATIONS_COUNT, print_migration, NULL, &applied, &error);
+        st = db_migrate(settings.database, plankton_migrations, PLANKTON_MIGRATIONS_COUNT,
+                        print_migration, NULL, &applied, &error);
     if (st != STATUS_OK)
         return cli_fail(&error);
     printf("the schema is up to date (%zu applied)\n", applied);

@@ -13,6 +13,7 @@
 
 #define WATCH_IDS_MAX 10000
 #define WATCHES_EAGER 32
+#define WATCHED_MAX 80000 /* ids at a time; the controller takes 100,000 of all its callers */
 #define BACKOFF_MS 20
 
 struct tasks {
@@ -61,6 +62,8 @@ static void take_update(struct tasks *tasks, const Plankton__V1__TaskUpdate *upd
     loop_stop(tasks->bench->client.loop);
 }
 
+static void watch_more(struct tasks *tasks);
+
 static void on_updates(struct rpc_call *call, const ProtobufCMessage *message, void *userdata)
 {
     const Plankton__V1__TaskUpdates *updates =
@@ -68,9 +71,8 @@ static void on_updates(struct rpc_call *call, const ProtobufCMessage *message, v
 
     for (size_t i = 0; i < updates->n_updates; i++)
         take_update(userdata, updates->updates[i]);
+    watch_more(userdata);
 }
-
-static void watch_more(struct tasks *tasks);
 
 static void on_watch_closed(struct rpc_call *call, enum status status, const struct error *err,
                             void *userdata)
@@ -108,11 +110,15 @@ static void watch_open(struct tasks *tasks, size_t n)
 
 static void watch_more(struct tasks *tasks)
 {
-    size_t waiting;
+    for (;;) {
+        size_t waiting = MIN_OF(tasks->acked - tasks->watched, (size_t)WATCH_IDS_MAX);
+        bool worth_it =
+            tasks->watches < WATCHES_EAGER || waiting == WATCH_IDS_MAX || tasks->acked == tasks->n;
 
-    while ((waiting = tasks->acked - tasks->watched) > 0 &&
-           (tasks->watches < WATCHES_EAGER || waiting >= WATCH_IDS_MAX || tasks->acked == tasks->n))
-        watch_open(tasks, MIN_OF(waiting, (size_t)WATCH_IDS_MAX));
+        if (!waiting || !worth_it || tasks->watched - tasks->finished + waiting > WATCHED_MAX)
+            return;
+        watch_open(tasks, waiting);
+    }
 }
 
 /* ---- submitting ---- */

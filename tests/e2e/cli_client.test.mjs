@@ -200,6 +200,30 @@ test('a run is followed over a broken watch from where it was', async () => {
   assert.match(got.err, /s4: EXIT_STATUS: exit status 1/);
 });
 
+test('on a terminal the list of steps is drawn over itself', async () => {
+  const of = (state) => ({ id: run, plan_name: 'demo', plan_version: 1, state });
+  const step = (n, state) => task({ id: `0190a000-0000-7000-8000-00000000000${n}`, step: `s${n}`, state });
+  backend.handlers.WatchRun = (call) => {
+    call.write({ event_id: '1', snapshot: { run: of('RUN_STATE_RUNNING'), tasks: [step(3, 'TASK_STATE_RUNNING'), step(4, 'TASK_STATE_PENDING')] } });
+    setTimeout(() => {
+      call.write({ event_id: '2', task: step(3, 'TASK_STATE_SUCCEEDED') });
+      call.write({ event_id: '3', task: step(4, 'TASK_STATE_SUCCEEDED') });
+      call.write({ event_id: '4', run: of('RUN_STATE_SUCCEEDED') });
+      call.end();
+    }, 500);
+  };
+  for (const [env, coloured] of [[{}, true], [{ NO_COLOR: '1' }, false]]) {
+    const child = spawn('script', ['-qec', `${path.join(bin, 'plankton')} run watch ${run}`, '/dev/null'], { cwd: dir, stdio: ['ignore', 'pipe', 'inherit'],
+      env: { PATH: process.env.PATH, TERM: 'xterm', PLANKTON_CONTROLLER: backend.address, PLANKTON_KEY: 'k', ...env } });
+    let out = '';
+    child.stdout.on('data', (chunk) => { out += chunk; });
+    assert.equal(await new Promise((done) => child.once('close', done)), 0);
+    assert.match(out, /s3 [^\n]*running[^\n]*\r\n[^\n]*s4 [^\n]*pending[^\n]*\r\n[^\n]*\[\.{20}\] 0\/2 steps/);
+    assert.match(out, /\x1b\[3A[^\n]*s3 [^\n]*succeeded[^\n]*\r\n[^\n]*s4 [^\n]*succeeded[^\n]*\r\n[^\n]*\[#{20}\] 2\/2 steps/);
+    assert.equal(/\x1b\[\d+m/.test(out), coloured);
+  }
+});
+
 test('logs -f shows the last lines once and goes on', async () => {
   const us = (seconds, seq, text) => ({ ...line(seq, text), time: { seconds, nanos: 0 } });
   backend.handlers.GetRun = (call, reply) => reply(failure(grpc.status.NOT_FOUND, 'no run', { reason: 'NOT_FOUND' }));
