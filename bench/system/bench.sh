@@ -12,7 +12,10 @@ port=28080
 
 stop() {
     "$bin/plankton" stop >/dev/null 2>&1 || true
-    if [ -e .plankton/postgres ]; then rm -rf "$(readlink -f .plankton/postgres)"; fi
+    if [ -e .plankton/postgres ]; then
+        cluster=$(readlink -f .plankton/postgres)
+        rm -rf "$cluster" "/tmp/plankton-$(id -u)-$(basename "$cluster")"
+    fi
     rm -rf "$dir"
 }
 trap stop EXIT

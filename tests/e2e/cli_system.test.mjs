@@ -63,7 +63,10 @@ after(async () => {
     assert.equal(await ended, 0, upText);
   }
   const cluster = path.join(dir, '.plankton', 'postgres');
-  if (existsSync(cluster)) rmSync(realpathSync(cluster), { recursive: true, force: true });
+  if (existsSync(cluster)) {
+    const data = realpathSync(cluster); // as root it lies outside, with its socket's directory in /tmp
+    for (const gone of [data, `/tmp/plankton-${process.getuid()}-${path.basename(data)}`]) rmSync(gone, { recursive: true, force: true });
+  }
   rmSync(dir, { recursive: true, force: true });
 });
 
