@@ -57,6 +57,7 @@ static void advance_time(struct host *host, int64_t at_least_us)
     if (at_least_us > host_now_us(host)) {
         host->base_us = at_least_us;
         host->base_mono_us = clock_monotonic_us();
+        host->armed_us = 0; /* the timer was set by the old time */
     }
 }
 
@@ -143,28 +144,25 @@ static bool effect_release(struct host *host, const struct engine_effect *effect
     }
 }
 
-/* Past the lease nothing may leave: neither a read, which could be old, nor a dispatch. What was
- * held back is owed by memory that thinks it has left, so the shard starts anew. */
-static void effects_release(struct host *host, const struct engine_effect *effects)
+/* The caller does not learn what has become of it, and repeats it by key. */
+static void effect_withhold(struct host *host, const struct engine_effect *effect)
 {
-    const struct engine_effect *held_back = NULL;
-    bool for_workers = false;
+    if (effect->kind == ENGINE_REPLY)
+        tickets_unavailable(&host->tickets, effect->reply.ticket);
+    else if (effect->kind == ENGINE_WATCH_END)
+        tickets_end(&host->tickets, effect->watch.ticket, STATUS_UNAVAILABLE);
+}
 
-    for (const struct engine_effect *effect = effects; effect; effect = effect->next) {
-        bool may_act =
-            effect->shard == ENGINE_NO_SHARD || store_shard_valid(host->store, effect->shard);
-        if (may_act) {
-            for_workers |= effect_release(host, effect);
-            continue;
-        }
-        held_back = effect;
-        if (effect->kind == ENGINE_REPLY)
-            tickets_unavailable(&host->tickets, effect->reply.ticket);
-    }
-    if (for_workers)
-        host->callbacks.on_worker_flush(host->userdata);
-    if (held_back)
-        store_drop(host->store, held_back->shard, "the lease has passed before its effects left");
+/*
+ * Past the lease nothing may leave: neither a read, which could be old, nor a dispatch. What is
+ * withheld is owed by memory that thinks it has left, so the shard starts anew.
+ */
+static bool may_act(struct host *host, uint16_t shard)
+{
+    if (shard == ENGINE_NO_SHARD || store_shard_valid(host->store, shard))
+        return true;
+    store_drop(host->store, shard, "the lease has passed before its effects left");
+    return false;
 }
 
 static void immediate_release(struct host *host)
@@ -212,28 +210,69 @@ static void batch_put(struct host_batch *batch)
     free(batch);
 }
 
+/*
+ * What is told of the shards of a batch, decided once for each. What a lost batch says of other
+ * shards stands: it rests on batches before it.
+ */
+struct verdicts {
+    struct host *host;
+    const struct engine_batch *batch;
+    bool *released; /* of each shard of the batch */
+    uint16_t last_shard;
+    bool last;
+};
+
+static bool verdict(struct verdicts *verdicts, uint16_t shard)
+{
+    if (shard == verdicts->last_shard)
+        return verdicts->last;
+    verdicts->last_shard = shard;
+    for (uint32_t i = 0; i < verdicts->batch->shards_len; i++)
+        if (verdicts->batch->shards[i].shard == shard)
+            return verdicts->last = verdicts->released[i];
+    return verdicts->last = may_act(verdicts->host, shard);
+}
+
+static void effects_release(struct verdicts *verdicts)
+{
+    struct host *host = verdicts->host;
+    bool for_workers = false;
+
+    for (const struct engine_effect *effect = verdicts->batch->effects; effect;
+         effect = effect->next) {
+        if (verdict(verdicts, effect->shard))
+            for_workers |= effect_release(host, effect);
+        else
+            effect_withhold(host, effect);
+    }
+    if (for_workers)
+        host->callbacks.on_worker_flush(host->userdata);
+}
+
 static void batch_written(bool durable, const struct store_events *events, size_t n, void *userdata)
 {
     struct host_batch *batch = userdata;
     struct host *host = batch->host;
+    uint32_t shards_len = batch->batch.shards_len;
+    struct verdicts verdicts = {.host = host,
+                                .batch = &batch->batch,
+                                .released = ARENA_ARRAY(&batch->arena, bool, shards_len + 1),
+                                .last_shard = ENGINE_NO_SHARD,
+                                .last = true};
 
-    if (durable) {
-        for (uint32_t i = 0; i < batch->batch.shards_len; i++) {
-            const struct engine_shard_batch *shard = &batch->batch.shards[i];
-            struct engine_command command = {
-                .kind = ENGINE_DURABLE,
-                .durable = {.shard = shard->shard, .epoch = shard->epoch, .seq = shard->seq}};
+    for (uint32_t i = 0; durable && i < shards_len; i++) {
+        const struct engine_shard_batch *shard = &batch->batch.shards[i];
+        struct engine_command command = {
+            .kind = ENGINE_DURABLE,
+            .durable = {.shard = shard->shard, .epoch = shard->epoch, .seq = shard->seq}};
+
+        verdicts.released[i] = may_act(host, shard->shard);
+        if (verdicts.released[i])
             host_apply(host, &command);
-        }
-        for (size_t i = 0; i < n; i++)
-            host->callbacks.on_events(&events[i], host->userdata);
-        effects_release(host, batch->batch.effects);
-    } else {
-        for (const struct engine_effect *effect = batch->batch.effects; effect;
-             effect = effect->next)
-            if (effect->kind == ENGINE_REPLY)
-                tickets_unavailable(&host->tickets, effect->reply.ticket);
     }
+    for (size_t i = 0; i < n; i++)
+        host->callbacks.on_events(&events[i], host->userdata);
+    effects_release(&verdicts);
     batch_put(batch);
     loop_flush_mark(host->flush);
 }
@@ -259,6 +298,7 @@ static void store_cluster_known(const struct store_cluster *cluster, void *userd
     struct host *host = userdata;
 
     host->cluster = *cluster;
+    advance_time(host, cluster->now_us);
     host->callbacks.on_cluster(cluster, host->userdata);
 }
 
@@ -322,7 +362,8 @@ struct host *host_new(struct loop *loop, const struct engine_config *config,
     host->loop = loop;
     host->callbacks = *callbacks;
     host->userdata = userdata;
-    host->base_us = clock_unix_us();
+    host->base_us =
+        0; /* until the database has said what time it is: this machine's is not asked */
     host->base_mono_us = clock_monotonic_us();
     host->armed_us = ENGINE_FOREVER;
     tickets_init(&host->tickets);
@@ -386,7 +427,7 @@ bool host_has_shard(const struct host *host, uint16_t shard)
 
 uint16_t host_home_shard(const struct host *host, uint32_t namespace_id)
 {
-    return host->cluster.shards ? (uint16_t)(namespace_id % host->cluster.shards) : 0;
+    return (uint16_t)(host->cluster.shards ? namespace_id % host->cluster.shards : 0);
 }
 
 struct id host_new_id(struct host *host, uint16_t shard)

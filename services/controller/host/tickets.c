@@ -102,3 +102,11 @@ void tickets_update(struct tickets *tickets, const struct engine_effect *effect)
         ticket_drop(tickets, ticket);
     on_update(effect, userdata);
 }
+
+void tickets_end(struct tickets *tickets, uint64_t number, enum status status)
+{
+    struct engine_effect effect = {.kind = ENGINE_WATCH_END,
+                                   .watch = {.ticket = number, .status = status}};
+
+    tickets_update(tickets, &effect);
+}

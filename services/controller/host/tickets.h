@@ -27,6 +27,8 @@ void tickets_remove(struct tickets *tickets, uint64_t number);
 void tickets_reply(struct tickets *tickets, const struct engine_reply *reply);
 /* Reply UNAVAILABLE (a lost batch). */
 void tickets_unavailable(struct tickets *tickets, uint64_t number);
+/* Ends a watch whose end was lost. */
+void tickets_end(struct tickets *tickets, uint64_t number, enum status status);
 void tickets_update(struct tickets *tickets, const struct engine_effect *effect);
 
 #endif

@@ -67,11 +67,6 @@ static void key_answered(enum db_outcome outcome, struct db_result *const *resul
     op_end(op);
 }
 
-static struct db_param digest_param(const uint8_t digest[32])
-{
-    return DB_BYTES_PARAM(((struct slice){(const char *)digest, 32}));
-}
-
 void store_key_insert(struct store *store, const struct store_key *key, store_key_fn done,
                       void *userdata)
 {
@@ -84,8 +79,8 @@ void store_key_insert(struct store *store, const struct store_key *key, store_ke
                                 DB_BOOL_PARAM(key->single_use),
                                 DB_TEXT_PARAM(key->role == STORE_ROLE_ADMIN ? "admin" : "worker"),
                                 DB_TEXT_PARAM(key->name),
-                                digest_param(key->digest)};
-    struct db_param find[] = {digest_param(key->digest)};
+                                param_digest(key->digest)};
+    struct db_param find[] = {param_digest(key->digest)};
 
     op->fn.key = done;
     op->answer_at = 1;
@@ -99,7 +94,7 @@ void store_key_find(struct store *store, const uint8_t digest[32], int64_t now_u
 {
     struct key_op *op = op_new(store, userdata);
     struct db_txn *txn = db_txn_new(store_reader(store));
-    struct db_param params[] = {digest_param(digest), DB_TIME_PARAM(now_us)};
+    struct db_param params[] = {param_digest(digest), DB_TIME_PARAM(now_us)};
 
     op->fn.key = done;
     op->answer_at = 1;
@@ -112,7 +107,7 @@ void store_key_redeem(struct store *store, const uint8_t digest[32], int64_t now
                       store_key_fn done, void *userdata)
 {
     struct key_op *op = op_new(store, userdata);
-    struct db_param params[] = {digest_param(digest), DB_TIME_PARAM(now_us)};
+    struct db_param params[] = {param_digest(digest), DB_TIME_PARAM(now_us)};
 
     op->fn.key = done;
     db_query(store_reader(store), &SQL_key_redeem, params, 2, key_answered, op);

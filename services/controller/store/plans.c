@@ -6,7 +6,9 @@
 #include "sql/plan.h"
 #include "store_internal.h"
 
-#define KEY_KIND_PLAN 3
+/* Keys of tasks and runs are the engine's, which must know them all: those of plans stand apart. No
+ * key from outside has control characters. */
+#define PLAN_KEY_PREFIX "\x01"
 
 struct plan_op {
     struct store *store;
@@ -17,9 +19,7 @@ struct plan_op {
     } fn;
     void *userdata;
     struct store_plan plan; /* copy of the ids and names that are needed after the write */
-    bool has_key;
     uint8_t key_digest[32];
-    uint32_t expected;
 };
 
 static struct plan_op *op_new(struct store *store, void *userdata)
@@ -102,98 +102,82 @@ void store_plan_read(struct store *store, uint32_t namespace_id, const struct id
 
 /* ---- writes ---- */
 
-/* True when the fence was sent: the shard is ours. */
-static bool fence(struct plan_op *op, struct db_txn *txn, const struct id *id)
+static void not_owner(void *userdata)
+{
+    op_fail(userdata, STATUS_UNAVAILABLE, "NOT_OWNER",
+            "this controller does not own the plan's shard at the moment");
+}
+
+/* A transaction that is fenced; NULL when the shard is not ours, and then op has been seen to. */
+static struct db_txn *txn_fenced(struct plan_op *op, const struct id *id)
 {
     const struct shard_slot *slot = &op->store->shards[id_shard(id)];
 
     if (slot->state != SHARD_OWNED) {
-        db_txn_discard(txn);
-        op_fail(op, STATUS_UNAVAILABLE, "NOT_OWNER",
-                "this controller does not own the plan's shard at the moment");
-        return false;
+        loop_defer(op->store->loop, not_owner, op);
+        return NULL;
     }
+    struct db_txn *txn = db_txn_new(store_reader(op->store));
     struct db_param params[] = {DB_I16_PARAM(id_shard(id)), DB_I32_PARAM(slot->epoch)};
     db_txn_add(txn, &SQL_plan_fence, params, 2);
-    return true;
+    return txn;
 }
 
-static void write_failed(struct plan_op *op, enum db_outcome outcome, const struct error *err)
-{
-    if (outcome == DB_FAILED && str_eq(err->reason, "SQLSTATE_22012"))
-        op_fail(op, STATUS_ALREADY_EXISTS, "PLAN_NAME_TAKEN", "another plan has this name");
-    else
-        op_fail(op, STATUS_UNAVAILABLE, err->reason,
-                "the plan may not have been saved; repeat the call with the same request id");
-}
-
-/* results: fence, [key], insert, [check]. */
+/* results: fence, insert. */
 static void plan_inserted(enum db_outcome outcome, struct db_result *const *results, size_t n,
                           const struct error *err, void *userdata)
 {
     struct plan_op *op = userdata;
-    struct id id = op->plan.id;
 
     if (outcome != DB_COMMITTED) {
-        write_failed(op, outcome, err);
+        op_fail(op, STATUS_UNAVAILABLE, err->reason,
+                "the plan may not have been saved; repeat the call with the same request id");
         return;
     }
-    if (op->has_key && db_rows(results[1])) {
-        struct slice digest = db_slice(results[1], 0, 2);
-        bool same = db_i64(results[1], 0, 1) == KEY_KIND_PLAN && digest.len == 32 &&
-                    memcmp(digest.data, op->key_digest, 32) == 0;
-        if (!same) {
-            op_fail(op, STATUS_ALREADY_EXISTS, "REQUEST_ID_CONFLICT",
-                    "the request id was used with another request");
-            return;
-        }
-        id = db_id(results[1], 0, 0);
-    } else if (!db_rows(results[op->has_key ? 2 : 1])) {
+    if (!db_rows(results[1])) {
         op_fail(op, STATUS_ALREADY_EXISTS, "PLAN_NAME_TAKEN", "another plan has this name");
         return;
     }
-    read_plan(op, op->plan.namespace_id, &id, NULL, 1);
+    struct id id = db_id(results[1], 0, 0);
+    struct slice digest = db_slice(results[1], 0, 2);
+    bool made = db_i64(results[1], 0, 3) != 0;
+    bool same = digest.len == sizeof op->key_digest &&
+                memcmp(digest.data, op->key_digest, sizeof op->key_digest) == 0;
+    if (!made && !same)
+        op_fail(op, STATUS_ALREADY_EXISTS, "REQUEST_ID_CONFLICT",
+                "the request id was used with another request");
+    else
+        read_plan(op, op->plan.namespace_id, &id, NULL, 1);
 }
 
 void store_plan_insert(struct store *store, const struct store_plan *plan, const char *key,
                        const uint8_t key_digest[32], store_plan_fn done, void *userdata)
 {
     struct plan_op *op = op_new(store, userdata);
-    struct db_txn *txn = db_txn_new(store_reader(store));
-    uint16_t shard = id_shard(&plan->id);
-    struct slice digest = {(const char *)key_digest, 32};
 
     op->fn.plan = done;
     op->plan = (struct store_plan){.id = plan->id, .namespace_id = plan->namespace_id};
-    op->has_key = *key != 0;
-    memcpy(op->key_digest, key_digest, 32);
-    if (!fence(op, txn, &plan->id))
+    memcpy(op->key_digest, key_digest, sizeof op->key_digest);
+    if (*key)
+        key = arena_printf(&op->arena, "%s%s", PLAN_KEY_PREFIX, key);
+    struct db_txn *txn = txn_fenced(op, &plan->id);
+    if (!txn)
         return;
-    if (op->has_key) {
-        struct db_param params[] = {DB_I16_PARAM(shard),    DB_I32_PARAM(plan->namespace_id),
-                                    DB_TEXT_PARAM(key),     DB_UUID_PARAM(plan->id),
-                                    DB_BYTES_PARAM(digest), DB_TIME_PARAM(plan->created_us)};
-        db_txn_add(txn, &SQL_plan_key_insert, params, 6);
-    }
     struct db_param insert[] = {DB_UUID_PARAM(plan->id),
                                 DB_I32_PARAM(plan->namespace_id),
                                 DB_TIME_PARAM(plan->created_us),
                                 DB_TEXT_PARAM(plan->name),
                                 DB_TEXT_PARAM(plan->description),
                                 DB_I32_PARAM(plan->steps),
-                                DB_BYTES_PARAM(((struct slice){(const char *)plan->digest, 32})),
+                                param_digest(plan->digest),
                                 DB_TEXT_PARAM(plan->message),
                                 DB_TEXT_PARAM(""),
                                 (struct db_param){.kind = DB_TEXT, .slice = plan->document},
                                 (struct db_param){.kind = DB_TEXT, .slice = plan->source},
                                 DB_TEXT_PARAM(key),
-                                DB_I16_PARAM(shard)};
+                                DB_I16_PARAM(id_shard(&plan->id)),
+                                param_digest(key_digest)};
     db_txn_add(txn, &SQL_plan_insert, insert, ARRAY_LEN(insert));
-    if (op->has_key) {
-        struct db_param check[] = {DB_UUID_PARAM(plan->id), DB_I16_PARAM(shard),
-                                   DB_I32_PARAM(plan->namespace_id), DB_TEXT_PARAM(key)};
-        db_txn_add(txn, &SQL_plan_insert_check, check, 4);
-    }
     db_txn_send(txn, plan_inserted, op);
 }
 
@@ -225,7 +209,6 @@ void store_plan_add_version(struct store *store, const struct store_plan *plan, 
                             store_plan_fn done, void *userdata)
 {
     struct plan_op *op = op_new(store, userdata);
-    struct db_txn *txn = db_txn_new(store_reader(store));
     struct db_param lock[] = {DB_UUID_PARAM(plan->id), DB_I32_PARAM(plan->namespace_id)};
     struct db_param add[] = {DB_UUID_PARAM(plan->id),
                              DB_I32_PARAM(plan->namespace_id),
@@ -234,7 +217,7 @@ void store_plan_add_version(struct store *store, const struct store_plan *plan, 
                              DB_TEXT_PARAM(plan->name),
                              DB_TEXT_PARAM(plan->description),
                              DB_I32_PARAM(plan->steps),
-                             DB_BYTES_PARAM(((struct slice){(const char *)plan->digest, 32})),
+                             param_digest(plan->digest),
                              DB_TEXT_PARAM(plan->message),
                              DB_TEXT_PARAM(""),
                              (struct db_param){.kind = DB_TEXT, .slice = plan->document},
@@ -242,7 +225,8 @@ void store_plan_add_version(struct store *store, const struct store_plan *plan, 
 
     op->fn.plan = done;
     op->plan = (struct store_plan){.id = plan->id, .namespace_id = plan->namespace_id};
-    if (!fence(op, txn, &plan->id))
+    struct db_txn *txn = txn_fenced(op, &plan->id);
+    if (!txn)
         return;
     db_txn_add(txn, &SQL_plan_lock, lock, 2);
     db_txn_add(txn, &SQL_plan_add_version, add, ARRAY_LEN(add));
@@ -266,13 +250,13 @@ void store_plan_archive(struct store *store, uint32_t namespace_id, const struct
                         int64_t now_us, store_plan_fn done, void *userdata)
 {
     struct plan_op *op = op_new(store, userdata);
-    struct db_txn *txn = db_txn_new(store_reader(store));
     struct db_param params[] = {DB_UUID_PARAM(*id), DB_I32_PARAM(namespace_id),
                                 DB_TIME_PARAM(now_us)};
 
     op->fn.plan = done;
     op->plan = (struct store_plan){.id = *id, .namespace_id = namespace_id};
-    if (!fence(op, txn, id))
+    struct db_txn *txn = txn_fenced(op, id);
+    if (!txn)
         return;
     db_txn_add(txn, &SQL_plan_archive, params, 3);
     db_txn_send(txn, plan_archived, op);

@@ -5,11 +5,20 @@
 #include "sql/read.h"
 #include "store_internal.h"
 
-#define EVENTS_READ_BYTES_MAX ((size_t)4 * 1024 * 1024)
+#define EVENTS_READ_BYTES_MAX (4 * 1024 * 1024)
+#define READS_IN_FLIGHT_MAX 512
+/* Columns behind those of a parked task. */
+#define REFILL_SEQ (TASK_COLUMNS + TASK_PARKED_COLUMNS)
+#define REFILL_PARKED (REFILL_SEQ + 1)
 
 /* One read on its way; the rows' memory. */
 struct read {
     struct store *store;
+    struct read *next; /* waits behind others */
+    const struct db_sql *sql;
+    struct db_param *params;
+    int params_len;
+    db_done_fn done;
     struct arena arena;
     union {
         store_task_fn task;
@@ -22,8 +31,8 @@ struct read {
     void *userdata;
     uint64_t number; /* of the engine's question */
     uint16_t shard;
+    uint32_t epoch; /* of the shard when events were asked for */
     uint32_t limit;
-    bool due;
 };
 
 static struct read *read_new(struct store *store, void *userdata)
@@ -36,16 +45,51 @@ static struct read *read_new(struct store *store, void *userdata)
     return read;
 }
 
-static void read_end(struct read *read)
+static void read_send(struct read *read)
 {
-    arena_fini(&read->arena);
-    free(read);
+    read->store->reads_in_flight++;
+    db_query(store_reader(read->store), read->sql, read->params, read->params_len, read->done, read);
 }
 
+static void read_end(struct read *read)
+{
+    struct store *store = read->store;
+    struct read *next = store->reads_waiting;
+
+    arena_fini(&read->arena);
+    free(read);
+    store->reads_in_flight--;
+    if (!next)
+        return;
+    store->reads_waiting = next->next;
+    if (!store->reads_waiting)
+        store->reads_tail = NULL;
+    read_send(next);
+}
+
+/* A flood of reads (ten thousand watched tasks) waits here: a connection takes only so many. */
 static void ask(struct read *read, const struct db_sql *sql, const struct db_param *params, int n,
                 db_done_fn done)
 {
-    db_query(store_reader(read->store), sql, params, n, done, read);
+    struct store *store = read->store;
+
+    read->sql = sql;
+    read->params = arena_memdup(&read->arena, params, (size_t)n * sizeof *params);
+    read->params_len = n;
+    read->done = done;
+    for (int i = 0; i < n; i++)
+        if (params[i].kind == DB_TEXT || params[i].kind == DB_BYTES)
+            read->params[i].slice.data =
+                arena_memdup(&read->arena, params[i].slice.data, params[i].slice.len);
+    if (store->reads_in_flight < READS_IN_FLIGHT_MAX) {
+        read_send(read);
+        return;
+    }
+    if (store->reads_tail)
+        store->reads_tail->next = read;
+    else
+        store->reads_waiting = read;
+    store->reads_tail = read;
 }
 
 /* ---- tasks ---- */
@@ -273,7 +317,8 @@ void store_task_lookup(struct store *store, const struct engine_task_lookup *loo
     ask(read, &SQL_read_task, params, 1, lookup_read);
 }
 
-/* The shard's row always comes, with nulls when nothing is parked. */
+/* The shard's row always comes, with nulls when nothing is parked. A parked task whose row has gone
+ * counts as read: what stands behind it is still there. */
 static void refill_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
                         const struct error *err, void *userdata)
 {
@@ -281,48 +326,60 @@ static void refill_read(enum db_outcome outcome, struct db_result *const *result
     struct engine_command command = {
         .kind = ENGINE_REFILL_ROWS,
         .refill_rows = {.read = read->number, .due_next_us = ENGINE_FOREVER}};
+    struct engine_refill_answer *out = &command.refill_rows;
 
     if (outcome != DB_COMMITTED || !db_rows(results[0])) {
         answer(read, NULL);
         return;
     }
-    size_t len = db_rows(results[0]), found = 0;
+    size_t len = db_rows(results[0]), parked = 0;
     struct engine_task_row *rows = ARENA_ARRAY(&read->arena, struct engine_task_row, len + 1);
-    for (size_t i = 0; i < len; i++)
+    for (size_t i = 0; i < len; i++) {
+        parked += db_i64(results[0], i, REFILL_PARKED) != 0;
         if (!db_is_null(results[0], i, 0))
-            row_task(read->store, &read->arena, results[0], i, true, &rows[found++]);
-    command.refill_rows.seq = (uint64_t)db_i64(results[0], 0, TASK_COLUMNS + 1);
-    command.refill_rows.tasks = rows;
-    command.refill_rows.tasks_len = (uint32_t)found;
-    command.refill_rows.at_end = found < read->limit;
-    if (read->due && !db_is_null(results[0], len - 1, TASK_COLUMNS + 2))
-        command.refill_rows.due_next_us = db_i64(results[0], len - 1, TASK_COLUMNS + 2);
+            row_task(read->store, &read->arena, results[0], i, true, &rows[out->tasks_len++]);
+    }
+    out->seq = (uint64_t)db_i64(results[0], 0, REFILL_SEQ);
+    out->tasks = rows;
+    out->at_end = parked < read->limit;
+    if (n > 1 && db_rows(results[1]) && !db_is_null(results[1], 0, 0))
+        out->due_next_us = db_i64(results[1], 0, 0);
     answer(read, &command);
+}
+
+static void refill_due(struct read *read, uint16_t shard, const struct engine_refill *refill)
+{
+    struct db_txn *txn = db_txn_new(store_reader(read->store));
+    struct db_param rows[] = {DB_I16_PARAM(shard), DB_TIME_PARAM(refill->after_us),
+                              DB_UUID_PARAM(refill->id), DB_TIME_PARAM(refill->until_us),
+                              DB_I32_PARAM(refill->limit)};
+    struct db_param next[] = {DB_I16_PARAM(shard), DB_TIME_PARAM(refill->until_us)};
+
+    db_txn_add(txn, &SQL_refill_due, rows, ARRAY_LEN(rows));
+    db_txn_add(txn, &SQL_refill_due_next, next, ARRAY_LEN(next));
+    db_txn_send(txn, refill_read, read);
 }
 
 void store_refill(struct store *store, uint16_t shard, const struct engine_refill *refill,
                   store_answer_fn done, void *userdata)
 {
     struct read *read = read_new(store, userdata);
+    struct id before_all = {{0}};
 
     read->fn.answer = done;
     read->number = refill->read;
     read->limit = refill->limit;
-    read->due = refill->reason == ENGINE_PARKED_DUE;
-    if (read->due) {
-        struct db_param params[] = {DB_I16_PARAM(shard), DB_TIME_PARAM(refill->after_us),
-                                    DB_TIME_PARAM(refill->until_us), DB_I32_PARAM(refill->limit)};
-        ask(read, &SQL_refill_due, params, 4, refill_read);
-    } else {
-        struct db_param params[] = {DB_I16_PARAM(shard),
-                                    DB_I32_PARAM(refill->namespace_id),
-                                    DB_TEXT_PARAM(refill->queue),
-                                    DB_BOOL_PARAM(refill->from_start),
-                                    DB_I16_PARAM(-refill->priority),
-                                    DB_UUID_PARAM(refill->id),
-                                    DB_I32_PARAM(refill->limit)};
-        ask(read, &SQL_refill_ready, params, 7, refill_read);
+    if (refill->reason == ENGINE_PARKED_DUE) {
+        refill_due(read, shard, refill);
+        return;
     }
+    struct db_param params[] = {DB_I16_PARAM(shard),
+                                DB_I32_PARAM(refill->namespace_id),
+                                DB_TEXT_PARAM(refill->queue),
+                                DB_I16_PARAM(refill->from_start ? INT16_MIN : -refill->priority),
+                                DB_UUID_PARAM(refill->from_start ? before_all : refill->id),
+                                DB_I32_PARAM(refill->limit)};
+    ask(read, &SQL_refill_ready, params, ARRAY_LEN(params), refill_read);
 }
 
 /* ---- events ---- */
@@ -331,32 +388,41 @@ static void events_read(enum db_outcome outcome, struct db_result *const *result
                         const struct error *err, void *userdata)
 {
     struct read *read = userdata;
+    struct shard_slot *slot = &read->store->shards[read->shard];
 
     if (outcome != DB_COMMITTED) {
         read->fn.events(NULL, 0, err, read->userdata);
         read_end(read);
         return;
     }
-    size_t len = db_rows(results[0]), bytes = 0, taken = 0;
+    size_t len = db_rows(results[0]);
     struct store_events *events = ARENA_ARRAY(&read->arena, struct store_events, len + 1);
-    for (; taken < len && (!taken || bytes < EVENTS_READ_BYTES_MAX); taken++) {
-        events[taken] = (struct store_events){.shard = read->shard,
-                                              .first = (uint64_t)db_i64(results[0], taken, 0),
-                                              .count = (uint32_t)db_i64(results[0], taken, 1),
-                                              .packed = db_slice(results[0], taken, 2)};
-        bytes += events[taken].packed.len;
+    for (size_t i = 0; i < len; i++)
+        events[i] = (struct store_events){.shard = read->shard,
+                                          .first = (uint64_t)db_i64(results[0], i, 0),
+                                          .count = (uint32_t)db_i64(results[0], i, 1),
+                                          .packed = db_slice(results[0], i, 2)};
+    if (len > 0 && slot->epoch == read->epoch) {
+        slot->events_next = events[len - 1].first + events[len - 1].count;
+        slot->events_seq = (uint64_t)db_i64(results[0], len - 1, 3) + 1;
     }
-    read->fn.events(events, taken, NULL, read->userdata);
+    read->fn.events(events, len, NULL, read->userdata);
     read_end(read);
 }
 
+/* The journal is in the order of its numbers: who reads on from where the last read ended need not
+ * pass over what was read. */
 void store_read_events(struct store *store, uint16_t shard, uint64_t from, store_events_fn done,
                        void *userdata)
 {
     struct read *read = read_new(store, userdata);
-    struct db_param params[] = {DB_I16_PARAM(shard), DB_I64_PARAM((int64_t)from)};
+    const struct shard_slot *slot = &store->shards[shard];
+    uint64_t seq = from == slot->events_next ? slot->events_seq : 0;
+    struct db_param params[] = {DB_I16_PARAM(shard), DB_I64_PARAM((int64_t)from),
+                                DB_I64_PARAM((int64_t)seq), DB_I64_PARAM(EVENTS_READ_BYTES_MAX)};
 
     read->fn.events = done;
     read->shard = shard;
-    ask(read, &SQL_read_events, params, 2, events_read);
+    read->epoch = slot->epoch;
+    ask(read, &SQL_read_events, params, ARRAY_LEN(params), events_read);
 }

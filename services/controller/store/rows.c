@@ -34,6 +34,7 @@ enum task_column {
     TASK_CANCEL_ACTOR,
     TASK_CANCEL_REASON,
     TASK_PARKED,
+    TASK_PARKED_DUE,
 };
 
 enum run_column {
@@ -131,7 +132,8 @@ void row_task(struct store *store, struct arena *arena, const struct db_result *
     ret->spec.priority = (int32_t)db_i64(result, row, TASK_PRIORITY);
     ret->spec.parameters = row_slice(arena, result, row, TASK_PARAMETERS);
     ret->spec.spec_text = row_slice(arena, result, row, TASK_SPEC);
-    ret->parked = db_i64(result, row, TASK_PARKED) != 0;
+    ret->parked = (enum engine_parked_reason)row_u32(result, row, TASK_PARKED);
+    ret->parked_due_us = row_time(result, row, TASK_PARKED_DUE);
     row_task_change(arena, result, row, &ret->change);
     if (complete)
         spec_complete(store->options.registry, arena, &ret->spec);
@@ -188,4 +190,9 @@ struct db_param param_text(const char *text)
 struct db_param param_time(int64_t us)
 {
     return us ? DB_TIME_PARAM(us) : (struct db_param){.kind = DB_NULL};
+}
+
+struct db_param param_digest(const uint8_t digest[32])
+{
+    return DB_BYTES_PARAM(((struct slice){(const char *)digest, 32}));
 }

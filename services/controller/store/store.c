@@ -48,7 +48,6 @@ struct store *store_new(struct loop *loop, const struct store_options *options,
     reader.application_name = "plankton-controller-read";
     store->readers =
         db_pool_new(loop, &reader, options->read_connections ? options->read_connections : 2);
-    keeper_health(store, "waiting for PostgreSQL: connecting");
     return store;
 }
 

@@ -23,8 +23,17 @@ struct shard_slot {
     bool was_ours; /* by this process: taking it back is no sign of a crash */
     uint32_t epoch;
     uint64_t load;           /* number of the load that is on its way */
-    uint64_t valid_until_us; /* monotonic: lease less margin */
+    uint64_t valid_until_us; /* lease clock: lease less margin */
     uint64_t journal_low;    /* trimmed up to here */
+    uint64_t events_next;    /* a read of events that begins with this number … */
+    uint64_t events_seq;     /* … need not look at journal rows before this one */
+};
+
+/* A statement that must meet so many rows: the engine has seen each of them. */
+#define ROW_CHECKS_MAX 3
+struct row_check {
+    int statement;
+    uint32_t rows;
 };
 
 /* One store_write on its way, in order. */
@@ -34,14 +43,14 @@ struct store_op {
     const struct engine_batch *batch;
     store_written_fn done;
     void *userdata;
-    bool sent, answered, durable;
-    uint64_t sent_us;
-    struct arena arena; /* packed events, checks */
+    bool answered, durable;
+    uint64_t sent_us;   /* lease clock */
+    struct arena arena; /* packed events */
     struct store_events *events;
     size_t events_len;
-    int succeed_at, update_at,
-        run_update_at; /* places of statements whose row counts are checked, -1 = none */
-    uint32_t succeed_rows, update_rows, run_update_rows;
+    int statements; /* added so far */
+    struct row_check checks[ROW_CHECKS_MAX];
+    int checks_len;
 };
 
 struct store {
@@ -52,15 +61,18 @@ struct store {
     void *userdata;
     struct db_conn *writer;
     struct db_pool *readers;
+    struct read *reads_waiting, *reads_tail; /* oldest first */
+    size_t reads_in_flight;
     struct store_cluster cluster;
     bool up, checked, stopping;
+    char down_why[256]; /* while it is not up */
+    int64_t clock_us;   /* high-water of the database's and the engine's time */
     struct shard_slot shards[SHARDS_MAX];
     uint64_t loads;
     struct store_op *ops, **ops_tail; /* oldest first */
     size_t in_flight;
     struct loop_timer *renew_timer, *acquire_timer, *partition_timer;
     bool acquiring;
-    uint64_t renew_sent_us;
     void (*stopped)(void *userdata);
     void *stopped_userdata;
 };
@@ -73,9 +85,17 @@ void keeper_start(struct store *store);
 void keeper_connection(struct store *store, bool up, const struct error *err);
 /* The shard's memory is gone: on_lost, then taken anew. */
 void keeper_lose(struct store *store, uint16_t shard, const char *why);
+/* The same in two steps: from the first on nothing is done for the shard any more; true when
+ * on_lost is to follow. */
+bool keeper_give_up(struct store *store, uint16_t shard);
 void keeper_acquire_soon(struct store *store, uint64_t delay_ms);
-void keeper_health(struct store *store, const char *why);
+/* Says what readiness depends on as it is now. */
+void keeper_health(struct store *store);
 void keeper_release(struct store *store);
+/* Clock by which leases are judged here: it goes on while the machine is suspended. */
+uint64_t lease_clock_us(void);
+/* A statement that was sent then renews a lease until … (less the margin). */
+uint64_t lease_valid_us(const struct store *store, uint64_t sent_us);
 
 /* ---- load.c ---- */
 struct load_shard {
@@ -86,12 +106,16 @@ struct load_shard {
 void load_start(struct store *store, const struct load_shard *shards, size_t n);
 
 /* ---- write.c ---- */
-
 void write_idle_check(struct store *store);
 
+/* ---- columns.c ---- */
+/* Adds the statements of op->batch; fills op->events and op->checks. */
+void columns_add(struct store_op *op, struct db_txn *txn);
+
 /* ---- encode.c ---- */
-#define LEASE_BYTES 56 /* task 16, attempt 4, worker 16, started 8, epoch 4, seq 8; little endian  \
-                        */
+#define LEASE_BYTES                                                                                \
+    56 /* task 16, attempt 4, worker 16, started 8, epoch 4, seq 8; little endian                  \
+        */
 #define COUNTS_BYTES (4 * (1 + ENGINE_TASK_STATES))
 struct slice encode_leases(struct arena *arena, const struct engine_lease *leases, uint32_t n);
 uint32_t decode_leases(struct arena *arena, struct slice packed, struct engine_lease **ret);
@@ -101,8 +125,10 @@ struct slice encode_counts(struct arena *arena, const struct engine_counts *coun
 void decode_counts(struct slice packed, struct engine_counts *ret);
 
 /* ---- rows.c ---- */
-/* Column of the flag or value behind a whole task or run row. */
+/* Columns of a whole row. Behind those of a task stand the reason and the time that it is parked
+ * for, both NULL when it is not. */
 #define TASK_COLUMNS 29
+#define TASK_PARKED_COLUMNS 2
 #define RUN_COLUMNS 21
 /* Texts go to the arena, NUL-terminated. complete: spec_text is parsed too. */
 void row_task(struct store *store, struct arena *arena, const struct db_result *result, size_t row,
@@ -121,5 +147,6 @@ void id_bounds(const struct id *id, struct id *ret_low, struct id *ret_high);
 struct db_param param_id(const struct id *id); /* NULL when nil */
 struct db_param param_text(const char *text);  /* NULL when NULL */
 struct db_param param_time(int64_t us);        /* NULL when 0 */
+struct db_param param_digest(const uint8_t digest[32]);
 
 #endif

@@ -10,35 +10,51 @@ order by j.shard, j.seq;
 
 -- name: load_runs
 -- Unfinished runs: all that are parked, and the young ones. With the plan's document, and whether the run is parked.
+with wanted as (
+    select q.id from parked_run q where q.shard = any($1::smallint[])
+    union
+    select k.id from run k where k.id >= $2::uuid and id_shard(k.id) = any($1::smallint[])
+)
 select r.*, v.document, p.id is not null
-from run r
+from wanted w
+cross join lateral (select * from run k where k.id = w.id and k.state not between 3 and 5 limit 1) r
 join plan_version v on v.plan_id = r.plan_id and v.version = r.plan_version
 left join parked_run p on p.shard = id_shard(r.id) and p.id = r.id
-where r.state not between 3 and 5
-    and (r.id = any(select q.id from parked_run q where q.shard = any($1::smallint[]))
-         or (r.id >= $2::uuid and id_shard(r.id) = any($1::smallint[])));
+order by r.id;
 
 -- name: load_run_tasks
--- All tasks of these runs. $2 and $3: the least and the greatest id with the run's time and shard.
-select t.*, false
+-- All tasks of these runs. $2 and $3: the least and the greatest id with the run's time and shard. Steps are never parked.
+select t.*, null::smallint, null::timestamptz
 from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as u (run_id, low, high)
-cross join lateral (select * from task k where k.id between u.low and u.high and k.run_id = u.run_id) t;
+cross join lateral (select * from task k where k.id between u.low and u.high and k.run_id = u.run_id offset 0) t;
 
 -- name: load_young_tasks
--- Unfinished lone tasks that are young.
-select t.*, (exists (select 1 from parked_ready p where p.shard = id_shard(t.id) and p.namespace_id = t.namespace_id and p.queue = t.queue
-                     and p.rank = - t.priority and p.id = t.id)
-             or exists (select 1 from parked_due d where d.shard = id_shard(t.id) and d.due_at = t.due_at and d.id = t.id))
+-- Unfinished lone tasks that are young, and as what they are parked.
+select t.*, p.reason, p.due_at
 from task t
+left join lateral (
+    select r.reason, r.due_at
+    from parked_ready r
+    where r.shard = id_shard(t.id) and r.namespace_id = t.namespace_id and r.queue = t.queue and r.rank = - t.priority and r.id = t.id
+    union all
+    select d.reason, d.due_at from parked_due d where d.shard = id_shard(t.id) and d.due_at = t.due_at and d.id = t.id
+    limit 1
+) p on true
 where t.id >= $2::uuid and id_shard(t.id) = any($1::smallint[]) and t.run_id is null and t.state not between 4 and 7;
 
 -- name: load_tasks_by_id
--- These tasks (of open leases).
-select t.*, (exists (select 1 from parked_ready p where p.shard = id_shard(t.id) and p.namespace_id = t.namespace_id and p.queue = t.queue
-                     and p.rank = - t.priority and p.id = t.id)
-             or exists (select 1 from parked_due d where d.shard = id_shard(t.id) and d.due_at = t.due_at and d.id = t.id))
-from task t
-where t.id = any($1::uuid[]);
+-- These tasks (of open leases), and as what they are parked.
+select t.*, p.reason, p.due_at
+from unnest($1::uuid[]) as u (id)
+cross join lateral (select * from task k where k.id = u.id limit 1) t
+left join lateral (
+    select r.reason, r.due_at
+    from parked_ready r
+    where r.shard = id_shard(t.id) and r.namespace_id = t.namespace_id and r.queue = t.queue and r.rank = - t.priority and r.id = t.id
+    union all
+    select d.reason, d.due_at from parked_due d where d.shard = id_shard(t.id) and d.due_at = t.due_at and d.id = t.id
+    limit 1
+) p on true;
 
 -- name: load_queues
 -- Queues that have parked tasks.
@@ -47,3 +63,7 @@ select distinct shard, namespace_id, queue from parked_ready where shard = any($
 -- name: load_due
 -- The earliest parked time of each shard.
 select s.id, (select min(d.due_at) from parked_due d where d.shard = s.id) from unnest($1::smallint[]) as s (id);
+
+-- name: load_keys
+-- The keys that are kept, at most so many.
+select shard, namespace_id, key from idempotency where shard = any($1::smallint[]) limit $2::integer;

@@ -1,46 +1,44 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Plans: cold. Each write locks its home shard's row for sharing at the owner's epoch, so a deposed owner can commit nothing.
+-- Plans: cold. Each write locks its home shard's row at the owner's epoch, so a deposed owner can commit nothing.
 -- Columns of a plan: id, namespace_id, name, description, version, document, source, digest, message, steps, created_at, updated_at,
 -- archived_at.
 
 -- name: plan_fence
--- Fails with 22012 unless the shard is still at this epoch.
-with f as (select 1 from shard where id = $1::smallint and epoch = $2::integer for share)
+-- Fails with 22012 unless the shard is still at this epoch. Writers of plans of one shard come here one after the other, so that what
+-- follows sees what was written before.
+with f as (select 1 from shard where id = $1::smallint and epoch = $2::integer for no key update)
 select 1 / count(*) from f;
 
--- name: plan_key_insert
--- The key of a new plan, unless it stands already: then who it stands for is given.
-with old as (
-    select i.id, i.kind, i.digest from idempotency i where i.shard = $1::smallint and i.namespace_id = $2::integer and i.key = $3::text
-),
-fresh as (
-    insert into idempotency (id, namespace_id, day, shard, kind, key, digest)
-    select $4::uuid, $2::integer, ($6::timestamptz at time zone 'UTC')::date, $1::smallint, 3, $3::text, $5::bytea
-    where not exists (select 1 from old)
-    returning 1
-)
-select id, kind, digest from old;
-
 -- name: plan_insert
--- A plan and its first version, unless the name is taken or the key stood already ($13): one row when it was made.
-with p as (
+-- A plan with its first version and its key ('' = none), unless the key stands already or the name is taken. One row: who the key
+-- stands for, or the new plan (true); none: the name is taken.
+with old as (
+    select i.id, i.kind, i.digest
+    from idempotency i
+    where i.shard = $13::smallint and i.namespace_id = $2::integer and i.key = $12::text and $12::text <> ''
+    order by i.day desc
+    limit 1
+),
+p as (
     insert into plan (id, namespace_id, latest_version, created_at, updated_at, name, description)
     select $1::uuid, $2::integer, 1, $3::timestamptz, $3::timestamptz, $4::text, $5::text
-    where $12::text = '' or exists (select 1 from idempotency i
-                                    where i.shard = $13::smallint and i.namespace_id = $2::integer and i.key = $12::text and i.id = $1::uuid)
+    where not exists (select 1 from old)
     on conflict do nothing
     returning id
+),
+v as (
+    insert into plan_version (plan_id, version, steps, created_at, name, digest, message, created_by, document, source)
+    select p.id, 1, $6::integer, $3::timestamptz, $4::text, $7::bytea, $8::text, $9::text, $10::text, $11::text from p
+),
+k as (
+    insert into idempotency (id, namespace_id, day, shard, kind, key, digest)
+    select p.id, $2::integer, ($3::timestamptz at time zone 'UTC')::date, $13::smallint, 3, $12::text, $14::bytea
+    from p
+    where $12::text <> ''
 )
-insert into plan_version (plan_id, version, steps, created_at, name, digest, message, created_by, document, source)
-select p.id, 1, $6::integer, $3::timestamptz, $4::text, $7::bytea, $8::text, $9::text, $10::text, $11::text from p
-returning plan_id;
-
--- name: plan_insert_check
--- Fails with 22012 when the plan is not there although its key is: the name is taken, and the key must not stay.
-select 1 / (case when exists (select 1 from plan where id = $1::uuid)
-                 or not exists (select 1 from idempotency i where i.shard = $2::smallint and i.namespace_id = $3::integer
-                                and i.key = $4::text and i.id = $1::uuid)
-            then 1 else 0 end);
+select id, kind, digest, false from old
+union all
+select p.id, 3::smallint, $14::bytea, true from p;
 
 -- name: plan_lock
 -- The plan as it stands, locked for the update that follows.

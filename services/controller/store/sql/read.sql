@@ -3,18 +3,18 @@
 
 -- name: read_task
 -- One task.
-select t.*, false from task t where t.id = $1::uuid;
+select t.*, null::smallint, null::timestamptz from task t where t.id = $1::uuid;
 
 -- name: read_run_tasks
 -- The tasks of a run. $2 and $3: the least and the greatest id with the run's time and shard.
-select t.*, false from task t where t.id between $2::uuid and $3::uuid and t.run_id = $1::uuid;
+select t.*, null::smallint, null::timestamptz from task t where t.id between $2::uuid and $3::uuid and t.run_id = $1::uuid;
 
 -- name: list_tasks
 -- Newest first, without bodies. NULL = any.
 select t.id, t.created_at, t.namespace_id, t.attempt, t.state, t.priority, t.failures, t.lost, t.closed_by_report,
     t.failure_non_retryable, t.recorded_by, t.due_at, t.started_at, t.finished_at, t.cancel_at, t.worker_id, t.run_id, t.retry_of,
     t.step, t.type, t.queue, null::text, null::text, null::text, t.failure_code, t.failure_message, null::text, t.cancel_actor,
-    t.cancel_reason, false
+    t.cancel_reason, null::smallint, null::timestamptz
 from task t
 where t.id < $2::uuid and t.namespace_id = $1::integer
     and ($4::smallint is null or t.state = $4::smallint)
@@ -59,41 +59,53 @@ order by i.day desc
 limit 1;
 
 -- name: refill_ready
--- Tasks parked in a queue behind (rank, id), in the queue's order, with the shard's sequence of the same snapshot.
-select t.*, true, s.seq
+-- Tasks parked in a queue behind (rank, id), in the queue's order, with the shard's sequence of the same snapshot. One row with nulls
+-- when there is none.
+select t.*, 1::smallint, null::timestamptz, s.seq, p.id is not null
 from shard s
 left join lateral (
-    select p.id, p.rank
-    from parked_ready p
-    where p.shard = s.id and p.namespace_id = $2::integer and p.queue = $3::text
-        and ($4::boolean or (p.rank, p.id) > ($5::smallint, $6::uuid))
-    order by p.rank, p.id
-    limit $7::integer
+    select r.id, r.rank
+    from parked_ready r
+    where r.shard = s.id and r.namespace_id = $2::integer and r.queue = $3::text and (r.rank, r.id) > ($4::smallint, $5::uuid)
+    order by r.rank, r.id
+    limit $6::integer
 ) p on true
-left join task t on t.id = p.id
+left join lateral (select * from task k where k.id = p.id limit 1) t on true
 where s.id = $1::smallint
 order by p.rank, p.id;
 
 -- name: refill_due
--- Tasks parked until a time in (after, until], by time, with the shard's sequence of the same snapshot and the next time behind.
-select t.*, true, s.seq,
-    (select min(n.due_at) from parked_due n where n.shard = s.id and n.due_at > coalesce(p.due_at, $3::timestamptz))
+-- Tasks parked for a time behind (due, id) and not after $4, in that order, with the shard's sequence of the same snapshot. One row
+-- with nulls when there is none.
+select t.*, 2::smallint, p.due_at, s.seq, p.id is not null
 from shard s
 left join lateral (
     select d.id, d.due_at
     from parked_due d
-    where d.shard = s.id and d.due_at > $2::timestamptz and d.due_at <= $3::timestamptz
+    where d.shard = s.id and (d.due_at, d.id) > ($2::timestamptz, $3::uuid) and d.due_at <= $4::timestamptz
     order by d.due_at, d.id
-    limit $4::integer
+    limit $5::integer
 ) p on true
-left join task t on t.id = p.id
+left join lateral (select * from task k where k.id = p.id limit 1) t on true
 where s.id = $1::smallint
 order by p.due_at, p.id;
 
+-- name: refill_due_next
+-- The earliest time behind that, when a refill came to its end.
+select min(due_at) from parked_due where shard = $1::smallint and due_at > $2::timestamptz;
+
 -- name: read_events
--- Packed events from a number on.
-select first_event, event_count, events
-from journal
-where shard = $1::smallint and event_count > 0 and first_event + event_count > $2::bigint
-order by seq
-limit 64;
+-- Packed events from a number on, of journal rows from $3 on, as long as those before are below $4 bytes.
+select first_event, event_count, events, seq
+from (
+    select *, coalesce(sum(octet_length(events)) over (order by seq rows between unbounded preceding and 1 preceding), 0) as bytes_before
+    from (
+        select seq, first_event, event_count, events
+        from journal
+        where shard = $1::smallint and seq >= $3::bigint and event_count > 0 and first_event + event_count > $2::bigint
+        order by seq
+        limit 256
+    ) read
+) j
+where bytes_before < $4::bigint
+order by seq;

@@ -2,11 +2,12 @@
 -- Ownership of shards. Lease times are judged by the database's clock alone.
 
 -- name: cluster_read
--- The cluster's row.
-select timeline, shard_count from cluster;
+-- The cluster's row, and what time it is.
+select timeline, shard_count, clock_timestamp() from cluster;
 
 -- name: shard_acquire
--- Takes those of the shards that are free, expired, or were this instance's; a new epoch each. ($5: this very process had them before.)
+-- Takes those of the shards that are free, expired, or were this instance's; a new epoch each. $5: those that
+-- this very process had before, so that taking them back is no sign of a crash.
 with free as materialized (
     select id, owner, clock_timestamp() as at
     from shard
@@ -18,11 +19,15 @@ update shard s
 set epoch = s.epoch + 1, owner = $2::text, address = $3::text, writer_pids = array[pg_backend_pid()],
     lease_until = clock_timestamp() + $4::bigint * interval '1 millisecond',
     unclean = case
-        when f.owner is null or s.unclean_at < f.at - interval '10 minutes' then 0
-        when f.owner = $2::text and $5::boolean then s.unclean
+        when f.owner is null then 0
+        when f.owner = $2::text and s.id = any($5::smallint[]) then s.unclean
+        when s.unclean_at < f.at - interval '10 minutes' then 1
         else s.unclean + 1
     end,
-    unclean_at = case when f.owner is null or (f.owner = $2::text and $5::boolean) then s.unclean_at else f.at end
+    unclean_at = case
+        when f.owner is null or (f.owner = $2::text and s.id = any($5::smallint[])) then s.unclean_at
+        else f.at
+    end
 from free f
 where s.id = f.id
 returning s.id, s.epoch, s.seq, s.clock, s.event_next, s.event_acked, s.journal_low, s.unclean, s.suspect, clock_timestamp();
@@ -33,7 +38,7 @@ update shard s
 set lease_until = clock_timestamp() + $3::bigint * interval '1 millisecond'
 from unnest($1::smallint[], $2::integer[]) as u (id, epoch)
 where s.id = u.id and s.epoch = u.epoch
-returning s.id;
+returning s.id, clock_timestamp();
 
 -- name: shard_release
 -- Gives shards up: the next owner need not wait.
@@ -43,11 +48,14 @@ from unnest($1::smallint[], $2::integer[]) as u (id, epoch)
 where s.id = u.id and s.epoch = u.epoch;
 
 -- name: shard_end_writers
--- Ends the backends of former owners that hold the rows' locks and will never send their Sync.
+-- Ends the backends of former owners that hold the rows' locks and will never send their Sync. A living owner's is left alone.
 select pg_terminate_backend(a.pid)
 from pg_stat_activity a
 where a.application_name like 'plankton-controller%' and a.pid <> pg_backend_pid()
-    and a.pid = any(select unnest(writer_pids) from shard where id = any($1::smallint[]));
+    and a.pid = any(select unnest(writer_pids)
+                    from shard
+                    where id = any($1::smallint[])
+                        and (owner is null or owner = $2::text or lease_until < clock_timestamp()));
 
 -- name: partitions_ensure
 -- The partitions of these days are there.

@@ -7,9 +7,9 @@
  * fenced by epoch and sequence), a few read connections. Asynchronous; all callbacks come from the
  * loop, never from inside the call. Rows handed to a callback live until it returns.
  *
- * On any failed or unknown batch and on any lost lease: done(false) for each batch concerned, then
- * on_lost for each of their shards, then by itself a new epoch and a new load. There is no other
- * recovery path.
+ * On any failed or unknown batch and on any lost lease: done(false) for each batch concerned and
+ * on_lost for each of their shards (from the first of these calls on none of them is valid), then
+ * by itself a new epoch and a new load. There is no other recovery path.
  */
 #include "db/db.h"
 #include "engine/engine.h"
@@ -35,6 +35,7 @@ struct store_options {
 struct store_cluster {
     uint32_t timeline;
     uint16_t shards; /* a power of two */
+    int64_t now_us;  /* the database's time when it was read */
 };
 
 struct store_callbacks {
