@@ -108,6 +108,11 @@ text: "a: b # c"
   );
 });
 
+test("what yaml cannot name safely is json", () => {
+  const odd = { name: "x", steps: [{ 'a"b': 1 }] };
+  assert.deepEqual(JSON.parse(toYaml(odd)), odd);
+});
+
 test("a run's input is a form", () => {
   const fields = fieldsOf({ input: { required: ["url"], properties: { url: { type: "string" }, n: { type: "integer", default: 3 }, list: { type: "array" }, on: { type: "boolean" } } } });
   assert.deepEqual(fields.map((field) => field.text), ["", "3", "", "false"]);

@@ -75,7 +75,16 @@ function putList(out: string[], indent: string, list: unknown[]): void {
   }
 }
 
+/** Names that parsers of YAML quarrel about: control characters, quotes, backslashes. */
+function hasOddName(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  // eslint-disable-next-line no-control-regex
+  return Object.entries(value).some(([name, item]) => /[\u0000-\u001f\u007f-\u009f"\\]/.test(name) || hasOddName(item));
+}
+
+/** YAML; for what YAML cannot name safely, the same as JSON. */
 export function toYaml(value: Record<string, unknown>): string {
+  if (hasOddName(value)) return `${JSON.stringify(value, null, 2)}\n`;
   const out: string[] = [];
   putMap(out, "", value);
   return `${out.join("\n")}\n`;
