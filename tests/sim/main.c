@@ -124,7 +124,11 @@ static void heal(struct world *world)
         struct worker_node *worker = &world->workers[i];
 
         worker->node.paused_until = MIN_OF(worker->node.paused_until, world->now);
-        memset(worker->cut, 0, sizeof(worker->cut));
+        for (int k = 0; k < world->controllers_len; k++) {
+            if (worker->cut[k])
+                worker->node.fault_us = world->now;
+            worker->cut[k] = false;
+        }
     }
 }
 
