@@ -2,7 +2,7 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
 
-// During development the API is a running gateway (or dev/mock.mjs).
+// During development the API is a running gateway.
 const api = process.env.PLANKTON_URL ?? "http://127.0.0.1:8080";
 
 export default defineConfig({

@@ -18,7 +18,7 @@ function* filesOf(folder) {
 }
 const fault = (path, text) => faults.push(`${relative(top, path)}: ${text}`);
 
-for (const path of ["src", "scripts", "tests", "dev", "public"].flatMap((folder) => [...filesOf(join(top, folder))])) {
+for (const path of ["src", "scripts", "tests", "public"].flatMap((folder) => [...filesOf(join(top, folder))])) {
   if (!/\.(ts|svelte|css|mjs|js)$/.test(path)) continue;
   const text = readFileSync(path, "utf8");
   const lines = text.split("\n");
