@@ -31,6 +31,9 @@ struct controller {
     struct relay *relay;
     char instance[ID_TEXT_BYTES];
     int state_lock;
+    bool listening, stands_by;
+    size_t owned; /* shards */
+    struct loop_timer *idle;
 };
 
 static struct slice descriptors(void)
@@ -110,12 +113,50 @@ static void on_events(const struct store_events *events, void *userdata)
         relay_events(self->relay, events);
 }
 
+/* A controller that owns nothing takes no calls: who has several addresses finds the one that
+ * works, and a standby is not it. */
+static void listen_once(struct controller *self)
+{
+    struct error error = {0};
+
+    if (self->listening)
+        return;
+    self->listening = true;
+    if (rpc_server_listen(self->server, self->settings->listen, &error) != STATUS_OK) {
+        log_error("controller.listen_failed", LOG_ERR(&error));
+        service_shutdown(self->service, true);
+        return;
+    }
+    log_info("controller.listening", LOG_STR("address", rpc_server_address(self->server)));
+}
+
+/* All shards are somebody else's for good: callers that hold on to this address must look for the
+ * other. The supervisor starts this program again, as a standby. */
+static void idle_due(void *userdata)
+{
+    struct controller *self = userdata;
+
+    if (self->owned)
+        return;
+    if (self->stands_by) {
+        log_info("controller.deposed");
+        service_shutdown(self->service, false);
+    } else {
+        loop_timer_start(self->idle, (uint64_t)self->settings->shard_lease_ms, 0);
+    }
+}
+
 static void on_shard(uint16_t shard, uint32_t epoch, uint64_t event_acked, void *userdata)
 {
     struct controller *self = userdata;
 
-    if (epoch)
+    if (epoch) {
         log_info("shard.owned", LOG_U64("shard", shard), LOG_U64("epoch", epoch));
+        listen_once(self);
+        self->owned++;
+    } else if (self->owned && --self->owned == 0) {
+        loop_timer_start(self->idle, (uint64_t)self->settings->shard_lease_ms * 2, 0);
+    }
     if (self->relay)
         relay_shard(self->relay, shard, epoch, event_acked);
 }
@@ -133,6 +174,7 @@ static void on_health(const char *why, void *userdata)
 {
     struct controller *self = userdata;
 
+    self->stands_by = why && strncmp(why, "standing by", strlen("standing by")) == 0;
     service_not_ready(self->service, "controller", why);
     rpc_server_set_serving(self->server, "", why == NULL);
 }
@@ -154,8 +196,8 @@ static struct host *make_host(struct controller *self)
     struct store_options store = {.database = settings->database,
                                   .registry = self->registry,
                                   .instance = self->instance,
-                                  .address = settings->advertise ? settings->advertise
-                                                                 : rpc_server_address(self->server),
+                                  .address =
+                                      settings->advertise ? settings->advertise : settings->listen,
                                   .pooler_transaction = settings->pooler_transaction,
                                   .read_connections = (size_t)settings->read_connections,
                                   .shard_lease_ms = settings->shard_lease_ms,
@@ -212,6 +254,7 @@ static enum status controller_start(struct service *service, void *state, struct
     if (st != STATUS_OK)
         return st;
     service_not_ready(service, "controller", "starting");
+    self->idle = loop_timer_new(loop, idle_due, self);
     self->server = rpc_server_new(loop, &(struct rpc_server_options){0});
     struct workers_options workers = {.cluster_key = &self->cluster_key,
                                       .registry = self->registry,
@@ -220,9 +263,6 @@ static enum status controller_start(struct service *service, void *state, struct
                                       .cancel_grace_ms = (uint32_t)self->settings->cancel_grace_ms,
                                       .logger_address = self->settings->logger};
     self->workers = workers_new(loop, &workers);
-    st = rpc_server_listen(self->server, self->settings->listen, err);
-    if (st != STATUS_OK)
-        return st;
     self->host = make_host(self);
     workers_set_host(self->workers, self->host);
     api.registry = self->registry;
@@ -234,7 +274,6 @@ static enum status controller_start(struct service *service, void *state, struct
     if (*self->settings->logger)
         self->relay = relay_new(loop, self->host, self->settings->logger, &self->cluster_key);
     controller_metrics_start(self->host, self->relay);
-    log_info("controller.listening", LOG_STR("address", rpc_server_address(self->server)));
     return STATUS_OK;
 }
 

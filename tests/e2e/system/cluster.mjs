@@ -50,7 +50,7 @@ function apiKey() {
 }
 
 export class Cluster {
-  static async start({ workers = 1, settings = quick, logger = !process.env.NO_LOGGER, fsync = false } = {}) {
+  static async start({ workers = 1, settings = quick, logger = !process.env.NO_LOGGER, fsync = false, standby = false } = {}) {
     const cluster = new Cluster();
     cluster.settings = settings;
     cluster.dir = mkdtempSync(join(tmpdir(), 'plankton-e2e-'));
@@ -70,6 +70,7 @@ export class Cluster {
       cluster.ports = { gateway: await freePort(), controller: await freePort(), logger: await freePort(), controllerOps: await freePort(),
         gatewayOps: await freePort(), loggerOps: await freePort() };
       cluster.hasLogger = logger;
+      if (standby) cluster.standby = { port: await freePort(), ops: await freePort() };
       if (logger) cluster.spawn('logger');
       cluster.spawn('controller');
       cluster.spawn('gateway');
@@ -138,17 +139,21 @@ export class Cluster {
     const path = (file) => join(this.dir, file);
     const at = (port) => `127.0.0.1:${port}`;
     const p = this.ports;
+    const controllers = this.standby ? `${at(p.controller)},${at(this.standby.port)}` : at(p.controller);
+    if (name === 'standby')
+      return ['plankton-controller', [`--listen=${at(this.standby.port)}`, `--ops-listen=${at(this.standby.ops)}`, `--cluster-key-file=${path('cluster.key')}`,
+        `--state-dir=${path('standby')}`, ...(this.hasLogger ? [`--logger=${at(p.logger)}`] : []), ...this.settings.controller], { PLANKTON_CONTROLLER_DATABASE: this.database }];
     if (name === 'controller')
       return ['plankton-controller', [`--listen=${at(p.controller)}`, `--ops-listen=${at(p.controllerOps)}`, `--cluster-key-file=${path('cluster.key')}`,
         `--admin-key-file=${path('admin.key')}`, `--worker-key-file=${path('worker.key')}`, `--state-dir=${path('controller')}`,
         ...(this.hasLogger ? [`--logger=${at(p.logger)}`] : [])], { PLANKTON_CONTROLLER_DATABASE: this.database }];
     if (name === 'logger')
       return ['plankton-logger', [`--listen=${at(p.logger)}`, `--ops-listen=${at(p.loggerOps)}`, `--cluster-key-file=${path('cluster.key')}`,
-        `--controller=${at(p.controller)}`, `--state-dir=${path('logger')}`], { PLANKTON_LOGGER_DATABASE: this.database }];
+        `--controller=${controllers}`, `--state-dir=${path('logger')}`], { PLANKTON_LOGGER_DATABASE: this.database }];
     if (name === 'gateway')
-      return ['plankton-gateway', [`--listen=${at(p.gateway)}`, `--ops-listen=${at(p.gatewayOps)}`, `--controller=${at(p.controller)}`,
+      return ['plankton-gateway', [`--listen=${at(p.gateway)}`, `--ops-listen=${at(p.gatewayOps)}`, `--controller=${controllers}`,
         `--logger=${at(p.logger)}`], {}];
-    return ['plankton-worker', [`--controller=${at(p.controller)}`, `--key-file=${path('worker.key')}`, `--state-dir=${path(name)}`, `--name=${name}`], {}];
+    return ['plankton-worker', [`--controller=${controllers}`, `--key-file=${path('worker.key')}`, `--state-dir=${path(name)}`, `--name=${name}`], {}];
   }
 
   spawn(name) {
