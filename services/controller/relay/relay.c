@@ -14,6 +14,7 @@ struct relay_shard {
     uint32_t epoch;     /* 0 = not owned */
     bool asked;         /* what does the logger have? */
     bool known;         /* … it has said */
+    bool probe;         /* there may be events that this controller has not seen commit */
     bool reading;       /* a read of the journal is on its way */
     uint64_t sent;      /* all up to it were sent on this stream */
     uint64_t acked;     /* all up to it are durable at the logger */
@@ -89,6 +90,8 @@ static void journal_read(const struct store_events *events, size_t n, const stru
     free(read);
     if (n)
         shard_pump(relay, shard);
+    else
+        state->probe = false;
 }
 
 /* Sends what is committed and was not sent, from the journal; what commits later comes by itself.
@@ -103,7 +106,8 @@ static void shard_pump(struct relay *relay, uint16_t shard)
         state->asked = send_request(relay, shard, 0, (struct slice){0});
         return;
     }
-    if (!state->known || state->sent >= state->committed || !rpc_call_writable(relay->call))
+    bool behind = state->probe || state->sent < state->committed;
+    if (!state->known || !behind || !rpc_call_writable(relay->call))
         return;
     struct relay_read *read = mem_zalloc(sizeof *read);
     *read = (struct relay_read){relay, shard, state->epoch, relay->call};
@@ -124,9 +128,7 @@ static void on_message(struct rpc_call *call, const ProtobufCMessage *message, v
     if (!state->known) {
         state->known = true;
         state->sent = MAX_OF(state->acked, reply->acknowledged);
-        /* there may be committed events that this controller has not seen commit: the journal tells
-         */
-        state->committed = MAX_OF(state->committed, state->sent + 1);
+        state->probe = true;
     }
     if (reply->acknowledged > state->acked) {
         struct engine_command command = {
