@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TaskLogger.Append: one stream of one worker. */
 #include <stdlib.h>
+#include "base/planted.h"
 #include "base/text.h"
 #include "ingest/ingest_internal.h"
 #include "log/log.h"
@@ -103,7 +104,8 @@ static void reply_refused(struct append_stream *stream, Plankton__V1__AppendRepl
 static void acknowledge(struct append_stream *stream)
 {
     Plankton__V1__AppendReply reply = PLANKTON__V1__APPEND_REPLY__INIT;
-    uint64_t durable = spool_durable(stream->ingest->spool);
+    uint64_t durable =
+        planted("log_ack_before_write") ? UINT64_MAX : spool_durable(stream->ingest->spool);
     struct arena arena;
 
     while (stream->ack_count && stream->acks[stream->ack_first].lsn <= durable) {

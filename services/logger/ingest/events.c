@@ -17,7 +17,8 @@ enum {
     FIELD_LAST_LOG_SEQ = 17,
 };
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
-#define EVENTS_TAG 0x0a /* EventBatch.events */
+#define EVENTS_TAG 0x0a    /* EventBatch.events */
+#define EVENT_BYTES_MIN 22 /* with tag and length: a number and an id */
 
 static void take_number(struct event_ref *ret, uint64_t field, uint64_t value)
 {
@@ -140,7 +141,8 @@ bool events_parse_record(struct slice payload, uint64_t lsn, struct events *ret)
     ret->min = read_id(&reader);
     ret->max = read_id(&reader);
     ret->batch = read_slice(&reader, reader_left(&reader));
-    return type == RECORD_EVENTS && !reader.bad && ret->count && ret->first;
+    return type == RECORD_EVENTS && !reader.bad && ret->count && ret->first &&
+           ret->count <= ret->batch.len / EVENT_BYTES_MIN;
 }
 
 #define STORED_HEAD_BYTES (4 + 2 + 8)

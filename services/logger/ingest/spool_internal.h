@@ -8,7 +8,7 @@
 #define SPOOL_GATHER_BYTES ((size_t)16 << 20) /* more than that waits elsewhere */
 #define SPOOL_BUFFER_BYTES_MAX                                                                     \
     ((size_t)1 << 30) /* what was under way when the limit was met still fits */
-#define SPOOL_BUFFER_KEPT_BYTES ((size_t)8 << 20) /* a larger buffer is given back */
+#define SPOOL_BUFFER_KEPT_BYTES ((size_t)256 << 10) /* one of which more was used is given back */
 
 struct segment {
     struct list link;
