@@ -87,6 +87,8 @@ static void bump(struct world *world, void *data)
         db_check_findable(world, claim->shard);
         shard->epoch++;
         shard->owner = claim->controller->number;
+        if (world->seed % 3 == 0) /* else owners are never thought to be killed by a task */
+            shard->unclean++;
         shard->lease_until = world->now + TTL_US;
         claim->row = *shard;
         world->takeovers++;

@@ -126,6 +126,7 @@ static void finish(struct task *task, enum engine_task_state to, const struct en
     assert(!task->lease);
     if (task->ready.place)
         lane_remove(task);
+    careful_free(task);
     task->away = AWAY_NO;
     list_remove(&task->age);
     task_move(task, to);
@@ -441,6 +442,8 @@ void attempt_result(struct engine *engine, const struct engine_command *command)
     }
     if (task->lease && task->lease->entry.attempt == result->attempt &&
         id_eq(&task->lease->entry.worker, &worker->id)) {
+        if (careful_holds_result(task, result))
+            return;
         record(task, result);
         answer(engine, ENGINE_RESULT_ACK, result);
     } else if (task->closed_by_report && task->attempt == result->attempt &&

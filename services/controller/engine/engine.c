@@ -193,6 +193,7 @@ static void on_durable(struct engine *engine, const struct engine_durable *durab
     if (!shard || shard->epoch != durable->epoch || durable->seq > shard->seq)
         return;
     shard->durable_seq = MAX_OF(shard->durable_seq, durable->seq);
+    careful_durable(shard);
     shard_evict(shard);
 }
 

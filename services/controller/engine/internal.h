@@ -57,7 +57,21 @@ struct task_more {
     struct id retry_of;
     double progress;
     char *progress_message;
+    struct careful *careful; /* handled one at a time */
     struct list watches;
+};
+
+/* A task under suspicion, and its result while it waits for its turn. */
+struct careful {
+    struct list link; /* shard->careful while it waits */
+    struct task *task;
+    struct engine_result result; /* texts in text; NULL: there is none */
+    char *text;
+};
+enum careful_step {
+    CAREFUL_NONE = 0,
+    CAREFUL_NAMED,   /* the batch careful_seq names the suspect */
+    CAREFUL_HANDLED, /* the batch careful_seq has what came of it */
 };
 
 enum away {
@@ -324,7 +338,7 @@ struct shard {
     uint64_t durable_seq;
     uint64_t event_next, event_acked, journal_low;
     uint32_t unclean;
-    struct id suspect;
+    struct id suspect, loaded_suspect;
     bool open;       /* LOAD_END was seen */
     bool is_dirty;   /* in engine->dirty_shards */
     bool fence_only; /* something of the shard row itself changed */
@@ -343,6 +357,10 @@ struct shard {
     struct list fresh;            /* leases granted since the last cut */
     struct loaded_lease *loading; /* until LOAD_END */
     size_t loading_len, loading_cap;
+    struct list careful; /* wait for their turn */
+    struct careful *careful_current;
+    enum careful_step careful_step;
+    uint64_t careful_seq;
     bool young_unsorted; /* loaded rows come in any order */
     struct list reads;
     struct event_node *events, *events_last;
@@ -538,6 +556,13 @@ struct slice spec_text_of_step(const struct plan_step *step, struct slice enviro
                                struct arena *arena);
 void requires_of_environment(struct slice environment, struct arena *arena,
                              struct engine_spec *spec);
+
+/* careful.c: tasks that may kill their controller (P8) */
+void careful_begin(struct shard *shard);
+void careful_free(struct task *task);
+bool careful_holds_place(struct task *task);
+bool careful_holds_result(struct task *task, const struct engine_result *result);
+void careful_durable(struct shard *shard);
 
 /* load.c: shards */
 struct shard *shard_of(const struct engine *engine, const struct id *id); /* NULL: not open */

@@ -23,7 +23,7 @@ static void lists_init(struct shard *shard)
                             &shard->young_tasks, &shard->young_runs,  &shard->away,
                             &shard->closed,      &shard->known_keys,  &shard->fresh_keys,
                             &shard->sessions,    &shard->journals,    &shard->fresh,
-                            &shard->reads};
+                            &shard->reads,       &shard->careful};
 
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         list_init(lists[i]);
@@ -45,7 +45,8 @@ void shard_load_begin(struct engine *engine, const struct engine_load_begin *loa
     shard->event_acked = load->event_acked;
     shard->journal_low = load->journal_low;
     shard->unclean = load->unclean;
-    shard->suspect = load->suspect;
+    shard->loaded_suspect = load->suspect;
+    shard->fence_only = !id_is_nil(&load->suspect); /* ended, then named no more */
     shard->due_next_us = load->due_next_us;
     shard->keys_complete = load->keys_complete;
     shard->young_unsorted = true;
@@ -245,10 +246,9 @@ static void wake(struct task *task)
 
     if (task->state != ENGINE_TASK_NONE)
         return;
-    if (task->lease) {
-        task_restore(task, ENGINE_TASK_RUNNING);
-        task_arm(task);
-    } else if (id_eq(&task->id, &shard->suspect)) {
+    if (id_eq(&task->id, &shard->loaded_suspect)) {
+        if (task->lease)
+            lease_close(task, false); /* its worker is told when it shows the lease */
         task_restore(task, ENGINE_TASK_READY);
         task_set_failure(task, &(struct engine_failure){
                                    .code = "CONTROLLER_LOST",
@@ -257,6 +257,9 @@ static void wake(struct task *task)
                                    .non_retryable = true,
                                    .step = ""});
         task_finish(task, ENGINE_TASK_FAILED, 0, "CONTROLLER_LOST", "controller");
+    } else if (task->lease) {
+        task_restore(task, ENGINE_TASK_RUNNING);
+        task_arm(task);
     } else if (task->cancel_requested) { /* its lease was closed by a batch that we have read */
         task_restore(task, ENGINE_TASK_READY);
         task_finish(task, ENGINE_TASK_CANCELLED, 0, task->more->cancel.reason,
@@ -284,7 +287,7 @@ static void wake_all(struct shard *shard)
             struct task *task = run->steps[i].task;
 
             if (task && task->state == ENGINE_TASK_NONE && !task->cancel_requested &&
-                !id_eq(&task->id, &shard->suspect))
+                !id_eq(&task->id, &shard->loaded_suspect))
                 wake(task);
         }
         run->advancing = false;
@@ -321,12 +324,11 @@ void shard_load_end(struct engine *engine, uint16_t number)
         open_lease(shard, &shard->loading[i]);
     free(shard->loading);
     shard->loading = NULL;
+    careful_begin(shard);
     wake_all(shard);
     shard_park_old(shard);
-    if (!id_is_nil(&shard->suspect)) {
-        shard->suspect = (struct id){{0}};
-        shard->fence_only = true;
-    }
+    if (shard->fence_only)
+        shard_dirty(shard);
     shard_take_all(shard);
     while ((node = map_walk(&shard->queues, &cursor)))
         queue_refill(CONTAINER_OF(node, struct queue, by_name));

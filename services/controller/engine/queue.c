@@ -358,6 +358,8 @@ const char *task_waiting_for(const struct task *task, struct arena *arena)
     case ENGINE_TASK_READY:
         if (lane->type->offers == 0)
             return arena_printf(arena, "no worker offers type %s", lane->type->name);
+        if (task->more && task->more->careful)
+            return "its turn: controllers were lost when it was handled";
         if (task->away)
             return "older or more urgent tasks of its queue";
         return lane->requires_len ? "a free worker with the labels it requires" : "a free worker";

@@ -213,6 +213,7 @@ static void more_free(struct task *task)
 
     if (!more)
         return;
+    careful_free(task);
     LIST_EACH(&more->watches, node)
     watch_free(task->shard->engine, LIST_ENTRY(node, struct watch, link));
     free(more->failure_text);

@@ -74,6 +74,8 @@ void task_place(struct task *task)
 {
     struct queue *queue = task->lane->queue;
 
+    if (careful_holds_place(task))
+        return;
     if (!task->run && behind_bound(queue, task->priority, &task->id)) {
         go_away(task, AWAY_READY);
         return;

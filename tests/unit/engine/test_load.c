@@ -185,6 +185,59 @@ START_TEST(a_suspect_task_ends_instead_of_killing_the_next_controller)
 }
 END_TEST
 
+/* Two tasks were leased when the last of three owners died. */
+START_TEST(suspects_are_named_on_disk_before_they_are_handled_one_at_a_time)
+{
+    struct engine_task_row row[2] = {live_row(bench_id(&bench, 0)), live_row(bench_id(&bench, 0))};
+    struct engine_lease leases[2] = {lease_of(row[0].id, 1, 1), lease_of(row[1].id, 1, 1)};
+    struct engine_journal_load journal = {.seq = 9, .leases = leases, .leases_len = 2};
+    struct engine_held_entry held[2] = {{.task = row[0].id, .attempt = 1, .token = slice_of("t")},
+                                        {.task = row[1].id, .attempt = 1, .token = slice_of("t")}};
+    const struct engine_shard_batch *batch;
+
+    bench_begin(&bench, &(struct engine_load_begin){.epoch = 4, .seq = 9, .unclean = 3});
+    rows(row, 2, &journal, 1);
+    bench_end(&bench, 0);
+    bench_open(&bench, 1, 1, "noop");
+    bench_held(&bench, 1, 0, 4, 5, held, 2);
+    bench_result(&bench, 1, &row[0].id, 1, "{}");
+    bench_fail(&bench, 1, &row[1].id, 1, "X");
+    batch = bench_rows(&bench);
+    ck_assert_uint_eq(batch->tasks_succeed_len + batch->tasks_update_len, 0);
+    ck_assert(id_eq(&batch->suspect, &row[0].id));
+    batch = bench_rows(&bench); /* the name is durable: now it is recorded, still under it */
+    ck_assert_uint_eq(batch->tasks_succeed_len, 1);
+    ck_assert(id_eq(&batch->suspect, &row[0].id));
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_RESULT_ACK), 1);
+    batch = bench_rows(&bench);
+    ck_assert_uint_eq(batch->tasks_update_len, 0);
+    ck_assert(id_eq(&batch->suspect, &row[1].id));
+    batch = bench_rows(&bench);
+    ck_assert_uint_eq(batch->tasks_update_len, 1);
+    ck_assert_str_eq(batch->tasks_update[0].failure.code, "X");
+    batch = bench_rows(&bench);
+    ck_assert(id_is_nil(&batch->suspect));
+}
+END_TEST
+
+START_TEST(a_suspect_waits_for_its_turn_before_it_is_dispatched_again)
+{
+    struct engine_task_row row = live_row(bench_id(&bench, 0));
+    struct engine_lease lease = lease_of(row.id, 1, 1);
+    struct engine_journal_load journal = {.seq = 9, .leases = &lease, .leases_len = 1};
+
+    bench_begin(&bench, &(struct engine_load_begin){.epoch = 4, .seq = 9, .unclean = 3});
+    rows(&row, 1, &journal, 1);
+    bench_end(&bench, 0);
+    bench_worker(&bench, 1, 1, "noop", 1); /* does not hold it: void, ready again */
+    ck_assert(id_eq(&bench_rows(&bench)->suspect, &row.id));
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 0);
+    ck_assert(id_eq(&bench_rows(&bench)->suspect, &row.id));
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 1);
+    ck_assert(id_is_nil(&bench_rows(&bench)->suspect));
+}
+END_TEST
+
 START_TEST(a_drop_answers_all_that_wait_and_forgets_the_rest)
 {
     struct engine_spec spec = bench_spec("noop");
@@ -284,6 +337,8 @@ Suite *load_suite(void)
     tcase_add_test(tcase, only_the_highest_lease_above_the_closed_attempt_is_open);
     tcase_add_test(tcase, a_cancel_that_was_asked_for_is_remembered);
     tcase_add_test(tcase, a_suspect_task_ends_instead_of_killing_the_next_controller);
+    tcase_add_test(tcase, suspects_are_named_on_disk_before_they_are_handled_one_at_a_time);
+    tcase_add_test(tcase, a_suspect_waits_for_its_turn_before_it_is_dispatched_again);
     tcase_add_test(tcase, a_drop_answers_all_that_wait_and_forgets_the_rest);
     tcase_add_test(tcase, time_never_goes_back_over_the_high_water_of_the_shard);
     tcase_add_test(tcase, old_leases_are_carried_forward_and_the_journal_advances);
