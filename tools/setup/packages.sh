@@ -96,7 +96,8 @@ build_frontend() {
 # build_preset PRESET
 build_preset() {
     [ -f "build/$1/build.ninja" ] || quietly "configuring ($1)" cmake --preset "$1"
-    if [ -n "$(ninja -C "build/$1" -n 2>/dev/null | grep -v 'no work to do' | head -n 2 | tail -n 1)" ]; then
-        quietly "building ($1)" ninja -C "build/$1"
-    fi
+    case $(ninja -C "build/$1" -n 2>/dev/null | tail -n 1) in
+    *"no work to do"*) ;;
+    *) quietly "building ($1)" ninja -C "build/$1" ;;
+    esac
 }
