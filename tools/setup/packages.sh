@@ -26,13 +26,18 @@ quietly() {
     shift
     out=$(mktemp)
     start=$(date +%s)
-    say "  $label …"
+    # what takes no time needs no word
+    (sleep 1 && say "  $label …") &
+    word=$!
     if ! "$@" >"$out" 2>&1 </dev/null; then
+        kill "$word" 2>/dev/null || true
         tail -n 60 "$out" >&2
         rm -f "$out"
         say "failed: $label"
         exit 1
     fi
+    kill "$word" 2>/dev/null || true
+    wait "$word" 2>/dev/null || true
     rm -f "$out"
     took=$(($(date +%s) - start))
     [ "$took" -lt 2 ] || say "  $label: $took s"
@@ -96,8 +101,5 @@ build_frontend() {
 # build_preset PRESET
 build_preset() {
     [ -f "build/$1/build.ninja" ] || quietly "configuring ($1)" cmake --preset "$1"
-    case $(ninja -C "build/$1" -n 2>/dev/null | tail -n 1) in
-    *"no work to do"*) ;;
-    *) quietly "building ($1)" ninja -C "build/$1" ;;
-    esac
+    quietly "building ($1)" ninja -C "build/$1"
 }
