@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
-/* The verbs of `plankton`. Each gets argv from its own name on and returns the exit status: 0 done, 1 failed, 2 wrong usage. */
+/* The verbs of `plankton`. Each gets argv from its own name on and returns the exit status: 0 done,
+ * 1 failed, 2 wrong usage. */
 #include "base/error.h"
 
 int verb_up(int argc, char **argv);
@@ -26,7 +27,7 @@ int cli_fail(const struct error *err);
 /* The same where lines and columns are those of a file. */
 int cli_fail_in(const struct error *err, const char *file);
 /* One such line: "  file:line:column: field: description, hint"; file may be NULL. */
-void cli_print_problem(const char *file, const char *field, const char *description, const char *hint,
-                       unsigned line, unsigned column);
+void cli_print_problem(const char *file, const char *field, const char *description,
+                       const char *hint, unsigned line, unsigned column);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plankton-health [HOST:PORT]: exit status 0 when GET /readyz of an ops port answers 200. For container health checks: no curl needed. */
+/* plankton-health [HOST:PORT]: exit status 0 when GET /readyz of an ops port answers 200. For
+ * container health checks: no curl needed. */
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,14 +36,16 @@ static int dial(const char *host, const char *port)
 int main(int argc, char **argv)
 {
     char host[256] = "127.0.0.1", port[16] = "9081", answer[64] = "";
-    static const char request[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    static const char request[] =
+        "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
     if (argc > 2 || (argc == 2 && sscanf(argv[1], "%255[^:]:%15[0-9]", host, port) != 2)) {
         fprintf(stderr, "usage: plankton-health [HOST:PORT]\n");
         return 2;
     }
     int fd = dial(host, port);
-    if (fd < 0 || write(fd, request, sizeof request - 1) < 0 || read(fd, answer, sizeof answer - 1) <= 0)
+    if (fd < 0 || write(fd, request, sizeof request - 1) < 0 ||
+        read(fd, answer, sizeof answer - 1) <= 0)
         return 1;
     close(fd);
     return strncmp(answer, "HTTP/1.1 200", 12) == 0 ? 0 : 1;

@@ -7,8 +7,8 @@
 
 #define VERSION 1
 #define LABEL "plankton lease token"
-/* version, key id, timeline, namespace, task, run, attempt, worker, epoch, journal sequence; integers
- * big-endian */
+/* version, key id, timeline, namespace, task, run, attempt, worker, epoch, journal sequence;
+ * integers big-endian */
 #define BODY_BYTES (1 + 1 + 4 + 4 + ID_BYTES + ID_BYTES + 4 + ID_BYTES + 4 + 8)
 #define TOKEN_BYTES (BODY_BYTES + MAC_SHORT_BYTES)
 _Static_assert(TOKEN_BYTES <= LEASE_TOKEN_BYTES, "a lease token must fit its limit");

@@ -48,7 +48,8 @@ static struct read *read_new(struct store *store, void *userdata)
 static void read_send(struct read *read)
 {
     read->store->reads_in_flight++;
-    db_query(store_reader(read->store), read->sql, read->params, read->params_len, read->done, read);
+    db_query(store_reader(read->store), read->sql, read->params, read->params_len, read->done,
+             read);
 }
 
 static void read_end(struct read *read)

@@ -12,7 +12,8 @@
 #include "base/error.h"
 
 #define JSON_DEPTH_MAX 64
-/* Values of one DOM: each costs some hundred bytes, so that a few MiB of "[{},{},…" would cost gigabytes. */
+/* Values of one DOM: each costs some hundred bytes, so that a few MiB of "[{},{},…" would cost
+ * gigabytes. */
 #define JSON_VALUES_MAX 1000000
 
 /* Checks text without building anything; on error err->message says what and at which line and
