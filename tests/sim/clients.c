@@ -31,7 +31,7 @@ static void fill_submit(struct controller *controller, struct op *op, struct eng
     submit->namespace_id = 1;
     submit->actor = "client";
     submit->key = op->key;
-    submit->spec = (struct engine_spec){.type = "noop",
+    submit->spec = (struct engine_spec){.type = body / 64 % 8 ? "noop" : "rare",
                                         .queue = body % 2 ? "q1" : "q2",
                                         .priority = (int32_t)(body / 2 % 3),
                                         .retry = ENGINE_RETRY_DEFAULT,

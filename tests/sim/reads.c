@@ -34,6 +34,10 @@ void db_check_findable(struct world *world, uint16_t shard)
             !db_open_lease(world, task))
             sim_fail(world, "P16: task %s is neither young nor parked nor leased",
                      sim_id(&task->row.id));
+        if (task->row.parked == ENGINE_PARKED_DUE && is_live(task) &&
+            task->row.parked_due_us != task->row.change.due_us)
+            sim_fail(world, "P16: the parked row of task %s has another time than the task",
+                     sim_id(&task->row.id));
     }
     for (uint32_t i = 0; i < world->db.runs_len; i++) {
         const struct engine_run_row *row = &world->db.runs[i].row;
@@ -44,14 +48,22 @@ void db_check_findable(struct world *world, uint16_t shard)
     }
 }
 
-static void add_queue(struct engine_queue_name *queues, uint32_t *len, const struct db_task *task)
+/* What stands in the queue column of its parked row. */
+static const char *parked_queue(struct world *world, const struct db_task *task)
 {
+    return arena_printf(&world->arena, "%s/%s", task->row.spec.queue, task->row.spec.type);
+}
+
+static void add_queue(struct world *world, struct engine_queue_name *queues, uint32_t *len,
+                      const struct db_task *task)
+{
+    const char *name = parked_queue(world, task);
+
     for (uint32_t i = 0; i < *len; i++) {
-        if (queues[i].namespace_id == task->row.namespace_id &&
-            str_eq(queues[i].queue, task->row.spec.queue))
+        if (queues[i].namespace_id == task->row.namespace_id && str_eq(queues[i].queue, name))
             return;
     }
-    queues[(*len)++] = (struct engine_queue_name){task->row.namespace_id, task->row.spec.queue};
+    queues[(*len)++] = (struct engine_queue_name){task->row.namespace_id, name};
 }
 
 static void begin(struct controller *controller, uint16_t shard, uint32_t epoch,
@@ -82,7 +94,7 @@ static void begin(struct controller *controller, uint16_t shard, uint32_t epoch,
         if (id_shard(&task->row.id) != shard)
             continue;
         if (task->row.parked == ENGINE_PARKED_READY)
-            add_queue(queues, &load->queues_len, task);
+            add_queue(world, queues, &load->queues_len, task);
         else if (task->row.parked == ENGINE_PARKED_DUE)
             load->due_next_us = MIN_OF(load->due_next_us, task->row.parked_due_us);
     }
@@ -190,7 +202,8 @@ static bool is_behind(const struct engine_task_row *row, const struct engine_ref
     return refill->from_start || before(&place, row, refill->reason);
 }
 
-static bool is_asked(const struct db_task *task, const struct engine_refill *refill)
+static bool is_asked(struct world *world, const struct db_task *task,
+                     const struct engine_refill *refill)
 {
     const struct engine_task_row *row = &task->row;
 
@@ -198,7 +211,7 @@ static bool is_asked(const struct db_task *task, const struct engine_refill *ref
         return false;
     if (refill->reason == ENGINE_PARKED_READY)
         return row->namespace_id == refill->namespace_id &&
-               str_eq(row->spec.queue, refill->queue) && is_behind(row, refill);
+               str_eq(parked_queue(world, task), refill->queue) && is_behind(row, refill);
     return row->parked_due_us <= refill->until_us && is_behind(row, refill);
 }
 
@@ -217,7 +230,7 @@ static void read_refill(struct world *world, struct answer *answer)
         if (id_shard(&task->row.id) == refill->shard && task->row.parked == ENGINE_PARKED_DUE &&
             task->row.parked_due_us > refill->until_us)
             due_next = MIN_OF(due_next, task->row.parked_due_us);
-        if (!is_asked(task, refill))
+        if (!is_asked(world, task, refill))
             continue;
         while (at < len && before(&rows[at], &task->row, refill->reason))
             at++;

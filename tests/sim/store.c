@@ -264,6 +264,8 @@ static void parked(struct world *world, const struct engine_shard_batch *batch)
         } else {
             task->row.parked = row->reason;
             task->row.parked_due_us = row->due_us;
+            if (strcmp(strrchr(row->queue, '/') + 1, task->row.spec.type) != 0)
+                sim_fail(world, "P16: task %s is parked under %s", sim_id(&row->id), row->queue);
         }
     }
 }

@@ -436,7 +436,7 @@ void stream_break(struct stream *stream)
 
 static void opened(struct world *world, void *data)
 {
-    static const char *const TYPE = "noop";
+    static const char *const TYPES[] = {"noop", "rare"}; /* the second only the first worker does */
     struct stream *stream = data;
     struct worker_node *worker = stream->worker;
     struct controller *controller = stream->controller;
@@ -446,15 +446,16 @@ static void opened(struct world *world, void *data)
         return;
     }
     stream->open_at_controller = true;
-    host_apply(controller, &(struct engine_command){.kind = ENGINE_STREAM_OPEN,
-                                                    .stream_open = {.stream = stream->number,
-                                                                    .worker = worker->id,
-                                                                    .name = "w",
-                                                                    .version = "1",
-                                                                    .address = "sim",
-                                                                    .types = &TYPE,
-                                                                    .types_len = 1,
-                                                                    .slots = worker->slots}});
+    host_apply(controller,
+               &(struct engine_command){.kind = ENGINE_STREAM_OPEN,
+                                        .stream_open = {.stream = stream->number,
+                                                        .worker = worker->id,
+                                                        .name = "w",
+                                                        .version = "1",
+                                                        .address = "sim",
+                                                        .types = TYPES,
+                                                        .types_len = worker->number == 0 ? 2 : 1,
+                                                        .slots = worker->slots}});
     host_apply(controller, &(struct engine_command){.kind = ENGINE_CREDIT,
                                                     .credit = {stream->number, worker->slots}});
     host_pump(controller);

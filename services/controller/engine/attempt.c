@@ -188,6 +188,8 @@ static void retry_at(struct task *task, int64_t due_us)
 {
     task->due_us = due_us;
     task_move(task, ENGINE_TASK_RETRYING);
+    if (task->parked == ENGINE_PARKED_DUE)
+        task_park(task, ENGINE_PARKED_DUE); /* its key is the row's time */
     task_dirty(task);
 }
 
@@ -290,6 +292,8 @@ void attempt_void(struct task *task, const char *reason)
         return;
     task_move(task, ENGINE_TASK_READY);
     event->state = task->state;
+    if (task->parked == ENGINE_PARKED_DUE)
+        task_park(task, ENGINE_PARKED_READY);
     task_dirty(task);
     task_arm(task);
     task_notify(task);

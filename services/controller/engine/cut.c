@@ -99,15 +99,16 @@ static void write_task_row(struct writer *w, struct task *task)
 
 static void write_parked(struct writer *w, struct task *task)
 {
-    struct engine_parked row = {
-        .id = task->id,
-        .namespace_id = task->lane->queue->namespace_id,
-        .queue = lane_queue_name(task->lane, task->shard->engine),
-        .priority = task->priority,
-    };
+    struct engine_parked row;
 
     if (!parked_differs(task))
         return;
+    row = (struct engine_parked){
+        .id = task->id,
+        .namespace_id = task->lane->queue->namespace_id,
+        .queue = lane_window_name(task->lane, task->shard->engine),
+        .priority = task->priority,
+    };
     if (task->stored_parked) {
         row.reason = (enum engine_parked_reason)task->stored_parked;
         row.due_us = task->stored_due_us;

@@ -125,6 +125,7 @@ static void lane_copy_names(struct lane *lane, struct engine *engine)
     lane->cut = engine->cut_number;
     lane->cut_type = arena_strdup(&engine->gather, lane->type->name);
     lane->cut_queue = arena_strdup(&engine->gather, lane->queue->name);
+    lane->cut_window = NULL;
 }
 
 const char *lane_type_name(struct lane *lane, struct engine *engine)
@@ -137,6 +138,19 @@ const char *lane_queue_name(struct lane *lane, struct engine *engine)
 {
     lane_copy_names(lane, engine);
     return lane->cut_queue;
+}
+
+const char *window_name(const struct window *window, struct arena *arena)
+{
+    return arena_printf(arena, "%s/%s", window->queue->name, window->type->name);
+}
+
+const char *lane_window_name(struct lane *lane, struct engine *engine)
+{
+    lane_copy_names(lane, engine);
+    if (!lane->cut_window)
+        lane->cut_window = window_name(lane->window, &engine->gather);
+    return lane->cut_window;
 }
 
 struct engine_event *event_of_task(struct task *task, enum engine_event_kind kind)

@@ -30,6 +30,7 @@
 
 struct shard;
 struct queue;
+struct window;
 struct run;
 struct worker;
 
@@ -144,6 +145,7 @@ struct lane {
     struct list of_queue;   /* queue->lanes */
     struct queue *queue;
     struct task_type *type;
+    struct window *window;
     struct heap ready;
     uint32_t tasks; /* that refer to it */
     uint32_t requires_len;
@@ -151,7 +153,7 @@ struct lane {
     char *requires_text; /* packed key NUL value NUL …, sorted as given */
     size_t requires_bytes;
     uint64_t cut; /* number of the cut that the copies below belong to */
-    const char *cut_type, *cut_queue;
+    const char *cut_type, *cut_queue, *cut_window;
 };
 
 struct task_type {
@@ -168,15 +170,24 @@ struct queue {
     struct list lanes;
     struct shard *shard;
     uint32_t namespace_id;
+    uint32_t users; /* lanes and windows */
+    char name[];
+};
+
+/* The ready tasks of one type in a queue, as far as memory holds them (P16). By type, so that tasks
+ * that no worker can do take no place from the others of their queue. */
+struct window {
+    struct map_node by_key; /* shard->windows */
+    struct queue *queue;
+    struct task_type *type;
     uint32_t users;     /* lanes */
     uint32_t ready_len; /* lone tasks in the heaps of its lanes */
-    /* P16: what is READY on disk only lies behind this place */
+    /* What is READY on disk only lies behind this place. */
     bool bounded;
     bool bound_start; /* nothing was loaded yet: all lies behind it */
     int16_t bound_priority;
     struct id bound_id;
     uint64_t refill_read; /* outstanding; 0 = none */
-    char name[];
 };
 
 enum step_state {
@@ -322,9 +333,8 @@ struct read {
     uint64_t number;
     enum read_kind kind;
     struct shard *shard;
-    uint32_t queue_namespace;
-    char queue[ENGINE_QUEUE_BYTES_MAX + 1];
-    uint64_t durable_seq; /* of the shard when it began */
+    struct window *window; /* stays while its refill is outstanding */
+    uint64_t durable_seq;  /* of the shard when it began */
     int64_t until_us;
     struct lookup *lookup;
     struct key *key;
@@ -345,7 +355,7 @@ struct shard {
     int64_t opened_us, grace_us;
     uint32_t orphans;
     struct list dirty_link;
-    struct map tasks, runs, queues, keys;
+    struct map tasks, runs, queues, windows, keys;
     struct list all_runs;
     struct list dirty_tasks, dirty_runs;
     struct list young_tasks, young_runs; /* not parked, oldest first */
@@ -459,7 +469,8 @@ bool task_cancel(struct task *task, const char *actor, const char *reason, int64
 /* queue.c: queues, lanes, types, matching */
 struct lane *lane_get(struct shard *shard, uint32_t namespace_id, const struct engine_spec *spec);
 void lane_release(struct lane *lane);
-struct queue *queue_find(struct shard *shard, uint32_t namespace_id, const char *name);
+struct window *window_get(struct queue *queue, struct task_type *type);
+void window_release_unused(struct window *window);
 struct queue *queue_get(struct shard *shard, uint32_t namespace_id, const char *name);
 void queue_release_unused(struct queue *queue);
 void lane_push(struct task *task);
@@ -476,8 +487,9 @@ const char *task_waiting_for(const struct task *task, struct arena *arena);
 /* window.c: what is on disk only (P16), parking, the sweep (P17) */
 void task_place(struct task *task);     /* ready: into its lane, or away when behind the bound */
 bool task_place_due(struct task *task); /* true: away, due later than the window */
-void queue_trim(struct queue *queue);
-void queue_refill(struct queue *queue);
+void window_trim(struct window *window);
+void window_refill(struct window *window);
+void window_load(struct shard *shard, const struct engine_queue_name *name);
 void refill_answer(struct engine *engine, const struct engine_refill_answer *answer);
 void shard_refill_due(struct shard *shard);
 void shard_evict(struct shard *shard); /* forgets what is durable on disk */
@@ -591,6 +603,8 @@ struct engine_event *event_of_task(struct task *task, enum engine_event_kind kin
 struct engine_event *event_of_run(struct run *run, enum engine_event_kind kind);
 const char *lane_type_name(struct lane *lane, struct engine *engine);
 const char *lane_queue_name(struct lane *lane, struct engine *engine);
+const char *lane_window_name(struct lane *lane, struct engine *engine);
+const char *window_name(const struct window *window, struct arena *arena);
 struct slice slice_copy(struct arena *arena, struct slice text);
 
 /* view.c */

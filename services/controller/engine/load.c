@@ -54,11 +54,8 @@ void shard_load_begin(struct engine *engine, const struct engine_load_begin *loa
     engine->now_us = MAX_OF(engine->now_us, load->clock_us);
     engine->shards[load->shard] = shard;
     engine->loaded[engine->loaded_len++] = load->shard;
-    for (uint32_t i = 0; i < load->queues_len; i++) {
-        struct queue *queue = queue_get(shard, load->queues[i].namespace_id, load->queues[i].queue);
-
-        queue->bounded = queue->bound_start = true;
-    }
+    for (uint32_t i = 0; i < load->queues_len; i++)
+        window_load(shard, &load->queues[i]);
     for (uint32_t i = 0; i < load->key_hashes_len; i++)
         key_set_add(shard, load->key_hashes[i]);
 }
@@ -330,8 +327,8 @@ void shard_load_end(struct engine *engine, uint16_t number)
     if (shard->fence_only)
         shard_dirty(shard);
     shard_take_all(shard);
-    while ((node = map_walk(&shard->queues, &cursor)))
-        queue_refill(CONTAINER_OF(node, struct queue, by_name));
+    while ((node = map_walk(&shard->windows, &cursor)))
+        window_refill(CONTAINER_OF(node, struct window, by_key));
     shard_refill_due(shard);
 }
 
@@ -403,6 +400,14 @@ static void drop_rest(struct shard *shard)
     session_free(LIST_ENTRY(n, struct session, of_shard));
     LIST_EACH(&shard->journals, n)
     free(LIST_ENTRY(n, struct journal, link));
+    while ((node = map_walk(&shard->windows, &cursor))) {
+        struct window *window = CONTAINER_OF(node, struct window, by_key);
+
+        window->bounded = false;
+        window->refill_read = 0;
+        window_release_unused(window);
+    }
+    cursor = (struct map_cursor){0};
     while ((node = map_walk(&shard->queues, &cursor))) {
         map_remove(&shard->queues, node);
         free(CONTAINER_OF(node, struct queue, by_name));
@@ -411,6 +416,7 @@ static void drop_rest(struct shard *shard)
     map_fini(&shard->tasks);
     map_fini(&shard->runs);
     map_fini(&shard->queues);
+    map_fini(&shard->windows);
     map_fini(&shard->keys);
 }
 

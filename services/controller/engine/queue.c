@@ -59,7 +59,7 @@ static uint64_t queue_hash(uint32_t namespace_id, const char *name)
     return mix(hash_text(name), namespace_id);
 }
 
-struct queue *queue_find(struct shard *shard, uint32_t namespace_id, const char *name)
+static struct queue *queue_find(struct shard *shard, uint32_t namespace_id, const char *name)
 {
     for (struct map_node *n = map_first(&shard->queues, queue_hash(namespace_id, name)); n;
          n = map_next(n)) {
@@ -88,10 +88,43 @@ struct queue *queue_get(struct shard *shard, uint32_t namespace_id, const char *
 
 void queue_release_unused(struct queue *queue)
 {
-    if (queue->users > 0 || queue->bounded || queue->refill_read)
+    if (queue->users > 0)
         return;
     map_remove(&queue->shard->queues, &queue->by_name);
     free(queue);
+}
+
+struct window *window_get(struct queue *queue, struct task_type *type)
+{
+    uint64_t hash = mix(queue->by_name.hash, type->by_name.hash);
+    struct shard *shard = queue->shard;
+    struct window *window;
+
+    for (struct map_node *n = map_first(&shard->windows, hash); n; n = map_next(n)) {
+        window = CONTAINER_OF(n, struct window, by_key);
+        if (window->queue == queue && window->type == type)
+            return window;
+    }
+    window = mem_zalloc(sizeof(*window));
+    window->queue = queue;
+    window->type = type;
+    queue->users++;
+    type->users++;
+    map_insert(&shard->windows, &window->by_key, hash);
+    return window;
+}
+
+void window_release_unused(struct window *window)
+{
+    struct queue *queue = window->queue;
+
+    if (window->users > 0 || window->bounded || window->refill_read)
+        return;
+    map_remove(&queue->shard->windows, &window->by_key);
+    type_release(queue->shard->engine, window->type);
+    free(window);
+    queue->users--;
+    queue_release_unused(queue);
 }
 
 /* Key and value, each with its NUL, one after the other. */
@@ -121,6 +154,8 @@ static struct lane *lane_new(struct queue *queue, struct task_type *type, const 
 
     lane->queue = queue;
     lane->type = type;
+    lane->window = window_get(queue, type);
+    lane->window->users++;
     lane->requires_bytes = bytes;
     heap_init(&lane->ready, ready_less);
     list_push(&queue->lanes, &lane->of_queue);
@@ -177,6 +212,7 @@ struct lane *lane_get(struct shard *shard, uint32_t namespace_id, const struct e
 void lane_release(struct lane *lane)
 {
     struct queue *queue = lane->queue;
+    struct window *window = lane->window;
     struct engine *engine = queue->shard->engine;
 
     if (--lane->tasks > 0)
@@ -191,8 +227,9 @@ void lane_release(struct lane *lane)
     free(lane->requires);
     free(lane->requires_text);
     free(lane);
-    queue->users--;
-    queue_release_unused(queue);
+    queue->users--; /* the window still uses the queue */
+    window->users--;
+    window_release_unused(window);
 }
 
 void lane_push(struct task *task)
@@ -203,7 +240,7 @@ void lane_push(struct task *task)
     if (lane->ready.len == 1)
         list_push(&lane->type->lanes, &lane->of_type);
     if (!task->run)
-        lane->queue->ready_len++;
+        lane->window->ready_len++;
 }
 
 void lane_remove(struct task *task)
@@ -216,8 +253,8 @@ void lane_remove(struct task *task)
     if (lane->ready.len == 0)
         list_remove(&lane->of_type);
     if (!task->run) {
-        lane->queue->ready_len--;
-        queue_refill(lane->queue);
+        lane->window->ready_len--;
+        window_refill(lane->window);
     }
 }
 

@@ -38,7 +38,9 @@ void task_change_fill(const struct task *task, struct engine_task_change *change
         .recorded_by = task_is_terminal(task) && task->closed_by_report ? task->attempt : 0,
         .worker = task->worker,
         .closed_by_report = task->closed_by_report,
-        .due_us = task->lease ? 0 : task->due_us,
+        .due_us = !task->lease                        ? task->due_us
+                  : task->parked == ENGINE_PARKED_DUE ? task->parked_due_us
+                                                      : 0,
         .started_us = task->started_us,
         .finished_us = task->finished_us,
         .cancel = cancel_in(more ? &more->cancel : NULL, more ? more->cancel_text : NULL, arena),

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What memory does not hold. A queue keeps its first window_tasks ready tasks; behind its bound
- * they are on disk only, found again through parked rows. Tasks due late are kept alike, by time.
- * A task that goes away, or ends, stays in memory until its row is durable and no read is
+ * What memory does not hold. Of each type a queue keeps its first window_tasks ready tasks; behind
+ * that bound they are on disk only, found again through parked rows. Tasks due late are kept alike,
+ * by time. A task that goes away, or ends, stays in memory until its row is durable and no read is
  * outstanding that began before that: so none is missed and none is doubled.
  */
 #include "internal.h"
 
-static bool behind_bound(const struct queue *queue, int16_t priority, const struct id *id)
+static bool behind_bound(const struct window *window, int16_t priority, const struct id *id)
 {
-    if (!queue->bounded)
+    if (!window->bounded)
         return false;
-    if (queue->bound_start)
+    if (window->bound_start)
         return true;
-    if (priority != queue->bound_priority)
-        return priority < queue->bound_priority;
-    return id_cmp(id, &queue->bound_id) > 0;
+    if (priority != window->bound_priority)
+        return priority < window->bound_priority;
+    return id_cmp(id, &window->bound_id) > 0;
 }
 
 static bool behind_due_bound(const struct shard *shard, int64_t due_us, const struct id *id)
@@ -72,18 +72,18 @@ static void come_back(struct task *task)
 
 void task_place(struct task *task)
 {
-    struct queue *queue = task->lane->queue;
+    struct window *window = task->lane->window;
 
     if (careful_holds_place(task))
         return;
-    if (!task->run && behind_bound(queue, task->priority, &task->id)) {
+    if (!task->run && behind_bound(window, task->priority, &task->id)) {
         go_away(task, AWAY_READY);
         return;
     }
     lane_push(task);
     lane_match(task->lane);
-    if (queue->ready_len > task->shard->engine->config.window_tasks)
-        queue_trim(queue);
+    if (window->ready_len > task->shard->engine->config.window_tasks)
+        window_trim(window);
 }
 
 bool task_place_due(struct task *task)
@@ -129,17 +129,20 @@ static void select_best(struct task **tasks, size_t len, size_t keep)
 }
 
 /* Evicts a quarter of the window at once, so that a flood pays the selection once in a while. */
-void queue_trim(struct queue *queue)
+void window_trim(struct window *window)
 {
-    size_t len = 0, window = queue->shard->engine->config.window_tasks;
-    size_t keep = window - window / 4;
-    struct task **tasks = mem_alloc(queue->ready_len * sizeof(struct task *));
+    size_t len = 0, most = window->queue->shard->engine->config.window_tasks;
+    size_t keep = most - most / 4;
+    struct task **tasks = mem_alloc(window->ready_len * sizeof(struct task *));
     struct task *last;
 
-    LIST_EACH(&queue->lanes, node)
+    LIST_EACH(&window->queue->lanes, node)
     {
-        struct heap *ready = &LIST_ENTRY(node, struct lane, of_queue)->ready;
+        struct lane *lane = LIST_ENTRY(node, struct lane, of_queue);
+        struct heap *ready = &lane->ready;
 
+        if (lane->window != window)
+            continue;
         for (size_t i = 0; i < ready->len; i++) {
             struct task *task = CONTAINER_OF(ready->nodes[i], struct task, ready);
 
@@ -147,17 +150,17 @@ void queue_trim(struct queue *queue)
                 tasks[len++] = task;
         }
     }
-    assert(len == queue->ready_len && keep > 0 && keep < len);
+    assert(len == window->ready_len && keep > 0 && keep < len);
     select_best(tasks, len, keep);
     last = tasks[0];
     for (size_t i = 1; i < keep; i++) {
         if (ready_before(last, tasks[i]))
             last = tasks[i];
     }
-    queue->bounded = true;
-    queue->bound_start = false;
-    queue->bound_priority = last->priority;
-    queue->bound_id = last->id;
+    window->bounded = true;
+    window->bound_start = false;
+    window->bound_priority = last->priority;
+    window->bound_id = last->id;
     for (size_t i = keep; i < len; i++) {
         lane_remove(tasks[i]);
         go_away(tasks[i], AWAY_READY);
@@ -192,29 +195,47 @@ void read_free(struct read *read)
     free(read);
 }
 
-void queue_refill(struct queue *queue)
+void window_refill(struct window *window)
 {
-    struct shard *shard = queue->shard;
-    uint32_t window = shard->engine->config.window_tasks;
+    struct shard *shard = window->queue->shard;
+    struct engine *engine = shard->engine;
+    uint32_t most = engine->config.window_tasks;
     struct engine_refill *refill;
     struct read *read;
 
-    if (!queue->bounded || queue->refill_read || !shard->open || queue->ready_len > window / 2)
+    if (!window->bounded || window->refill_read || !shard->open || window->ready_len > most / 2)
         return;
     read = read_new(shard, READ_REFILL_READY);
-    read->queue_namespace = queue->namespace_id;
-    memcpy(read->queue, queue->name, strlen(queue->name) + 1);
-    queue->refill_read = read->number;
-    refill = &effect_now(shard->engine, ENGINE_REFILL, shard->number)->refill;
+    read->window = window;
+    window->refill_read = read->number;
+    refill = &effect_now(engine, ENGINE_REFILL, shard->number)->refill;
     refill->read = read->number;
     refill->shard = shard->number;
     refill->reason = ENGINE_PARKED_READY;
-    refill->namespace_id = queue->namespace_id;
-    refill->queue = arena_strdup(&shard->engine->urgent, queue->name);
-    refill->from_start = queue->bound_start;
-    refill->priority = queue->bound_priority;
-    refill->id = queue->bound_id;
-    refill->limit = MAX_OF(window / 2, 1u);
+    refill->namespace_id = window->queue->namespace_id;
+    refill->queue = window_name(window, &engine->urgent);
+    refill->from_start = window->bound_start;
+    refill->priority = window->bound_priority;
+    refill->id = window->bound_id;
+    refill->limit = MAX_OF(most / 2, 1u);
+}
+
+/* The name is queue/type; neither has a slash in it. One that has none is of no task. */
+void window_load(struct shard *shard, const struct engine_queue_name *name)
+{
+    const char *slash = strrchr(name->queue, '/');
+    char text[ENGINE_QUEUE_BYTES_MAX + 1];
+    struct task_type *type;
+    struct window *window;
+
+    if (!slash || (size_t)(slash - name->queue) >= sizeof(text))
+        return;
+    memcpy(text, name->queue, (size_t)(slash - name->queue));
+    text[slash - name->queue] = '\0';
+    type = type_get(shard->engine, slash + 1);
+    window = window_get(queue_get(shard, name->namespace_id, text), type);
+    type_release(shard->engine, type);
+    window->bounded = window->bound_start = true;
 }
 
 void shard_refill_due(struct shard *shard)
@@ -274,40 +295,40 @@ static void take_row(struct shard *shard, const struct engine_task_row *row)
     }
 }
 
-static void refill_ready(struct shard *shard, struct queue *queue,
+static void refill_ready(struct shard *shard, struct window *window,
                          const struct engine_refill_answer *answer)
 {
     bool at_end = answer->at_end || answer->tasks_len == 0;
 
-    queue->refill_read = 0;
+    window->refill_read = 0;
     for (uint32_t i = 0; i < answer->tasks_len; i++)
         take_row(shard, &answer->tasks[i]);
     if (at_end) {
-        queue->bounded = false;
+        window->bounded = false;
     } else {
         const struct engine_task_row *last = &answer->tasks[answer->tasks_len - 1];
 
-        queue->bound_start = false;
-        queue->bound_priority = (int16_t)last->spec.priority;
-        queue->bound_id = last->id;
+        window->bound_start = false;
+        window->bound_priority = (int16_t)last->spec.priority;
+        window->bound_id = last->id;
     }
-    queue->users++; /* not released while its lanes come and go below */
+    window->users++; /* not released while its lanes come and go below */
     LIST_EACH(&shard->away, node)
     {
         struct task *task = LIST_ENTRY(node, struct task, age);
 
-        if (task->away == AWAY_READY && task->lane->queue == queue &&
-            !behind_bound(queue, task->priority, &task->id)) {
+        if (task->away == AWAY_READY && task->lane->window == window &&
+            !behind_bound(window, task->priority, &task->id)) {
             come_back(task);
             lane_push(task);
             lane_match(task->lane);
         }
     }
-    if (queue->ready_len > shard->engine->config.window_tasks)
-        queue_trim(queue);
-    queue_refill(queue);
-    queue->users--;
-    queue_release_unused(queue);
+    if (window->ready_len > shard->engine->config.window_tasks)
+        window_trim(window);
+    window_refill(window);
+    window->users--;
+    window_release_unused(window);
 }
 
 static void refill_due(struct shard *shard, int64_t until_us,
@@ -349,7 +370,7 @@ void refill_answer(struct engine *engine, const struct engine_refill_answer *ans
 {
     struct read *read = read_find(engine, answer->read);
     struct shard *shard;
-    struct queue *queue;
+    struct window *window;
 
     if (!read || read->kind == READ_TASK_ROW || read->kind == READ_KEY_ROW)
         return;
@@ -360,10 +381,9 @@ void refill_answer(struct engine *engine, const struct engine_refill_answer *ans
         read_free(read);
         refill_due(shard, until_us, answer);
     } else {
-        queue = queue_find(shard, read->queue_namespace, read->queue);
+        window = read->window;
         read_free(read);
-        assert(queue); /* a queue with a refill outstanding stays */
-        refill_ready(shard, queue, answer);
+        refill_ready(shard, window, answer);
     }
     shard_evict(shard);
 }
@@ -488,8 +508,8 @@ void engine_sweep(struct engine *engine)
             shard->young_unsorted = false;
         check_shard(shard);
         shard_refill_due(shard);
-        while ((node = map_walk(&shard->queues, &cursor)))
-            queue_refill(CONTAINER_OF(node, struct queue, by_name));
+        while ((node = map_walk(&shard->windows, &cursor)))
+            window_refill(CONTAINER_OF(node, struct window, by_key));
         if (shard->unclean && shard->opened_us + UNCLEAN_CLEAR_MS * US_PER_MS <= engine->now_us) {
             shard->unclean = 0;
             shard->fence_only = true;

@@ -2,6 +2,7 @@
 /* Reads of committed state, for callers and for the engine itself. */
 #include <stdlib.h>
 
+#include "sql/load.h"
 #include "sql/read.h"
 #include "store_internal.h"
 
@@ -311,11 +312,14 @@ void store_task_lookup(struct store *store, const struct engine_task_lookup *loo
                        store_answer_fn done, void *userdata)
 {
     struct read *read = read_new(store, userdata);
-    struct db_param params[] = {DB_UUID_PARAM(lookup->id)};
+    struct db_array *ids = db_array_new(&read->arena, DB_UUID);
+    struct db_param params[1];
 
     read->fn.answer = done;
     read->number = lookup->read;
-    ask(read, &SQL_read_task, params, 1, lookup_read);
+    db_array_add_id(ids, &lookup->id);
+    params[0] = db_array_param(ids); /* with what it is parked as: the engine takes it over */
+    ask(read, &SQL_load_tasks_by_id, params, 1, lookup_read);
 }
 
 /* The shard's row always comes, with nulls when nothing is parked. A parked task whose row has gone

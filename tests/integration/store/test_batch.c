@@ -224,12 +224,12 @@ START_TEST(parked_rows_are_told_with_reason_and_time)
     struct engine_parked parked[] = {{.id = ready.id,
                                       .reason = ENGINE_PARKED_READY,
                                       .namespace_id = 1,
-                                      .queue = "default",
+                                      .queue = "default/noop",
                                       .priority = 5},
                                      {.id = due.id,
                                       .reason = ENGINE_PARKED_DUE,
                                       .namespace_id = 1,
-                                      .queue = "default",
+                                      .queue = "default/noop",
                                       .priority = 5,
                                       .due_us = due.change.due_us}};
     batch.tasks_insert = tasks;
@@ -249,7 +249,7 @@ START_TEST(parked_rows_are_told_with_reason_and_time)
     const struct engine_load_begin *begin = &other->shards[SHARD].begin;
     ck_assert_int_eq(begin->due_next_us, due.change.due_us);
     ck_assert_uint_eq(begin->queues_len, 1);
-    ck_assert_str_eq(begin->queues[0].queue, "default");
+    ck_assert_str_eq(begin->queues[0].queue, "default/noop");
     ck_assert_uint_eq(begin->queues[0].namespace_id, 1);
     ck_assert_int_eq(other->shards[SHARD + 1].begin.due_next_us, ENGINE_FOREVER);
 

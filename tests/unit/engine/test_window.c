@@ -101,6 +101,9 @@ static bool wanted(const struct engine_task_row *row, const struct engine_refill
 
     if (row->parked != refill->reason)
         return false;
+    if (refill->reason == ENGINE_PARKED_READY &&
+        strcmp(strrchr(refill->queue, '/') + 1, row->spec.type) != 0)
+        return false;
     if (refill->reason == ENGINE_PARKED_DUE && row->parked_due_us > refill->until_us)
         return false;
     return refill->from_start || before(&place, row);
@@ -316,9 +319,50 @@ START_TEST(a_task_on_disk_can_be_cancelled_and_watched)
 }
 END_TEST
 
+START_TEST(tasks_that_nobody_can_do_take_no_place_from_the_others_of_their_queue)
+{
+    struct engine_spec spec = bench_spec("rare");
+    struct id id;
+
+    for (int i = 0; i < 40; i++)
+        bench_submit(&bench, 0, &spec);
+    commit();
+    spec = bench_spec("noop");
+    id = bench_submit(&bench, 0, &spec);
+    bench_worker(&bench, 1, 1, "noop", 1);
+    commit();
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 1);
+    ck_assert(id_eq(&bench_effect(&bench, ENGINE_DISPATCH, 0)->dispatch.lease.task, &id));
+}
+END_TEST
+
+/* Its parked row is found by the time that stands in its own row. */
+START_TEST(a_parked_row_follows_the_time_of_its_task)
+{
+    struct engine_spec spec = bench_spec("noop");
+    struct id id;
+
+    spec.run_at_us = bench.now_us + INT64_C(600) * 1000000;
+    id = bench_submit(&bench, 0, &spec);
+    commit();
+    bench_worker(&bench, 1, 1, "noop", 1);
+    for (int s = 0; s < 601; s++) {
+        bench_pass(&bench, 1000);
+        bench_beat(&bench, 1);
+        answer_refills();
+    }
+    commit();
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 1);
+    bench_fail(&bench, 1, &id, 1, "X");
+    commit();
+    ck_assert_int_eq(disk.rows[0].parked, ENGINE_PARKED_DUE);
+    ck_assert_int_eq(disk.rows[0].parked_due_us, disk.rows[0].change.due_us);
+}
+END_TEST
+
 START_TEST(a_rebuild_starts_from_an_empty_window)
 {
-    struct engine_queue_name queue = {1, "default"};
+    struct engine_queue_name queue = {1, "default/noop"};
     struct engine_spec spec = bench_spec("noop");
 
     for (int i = 0; i < 20; i++)
@@ -362,6 +406,8 @@ Suite *window_suite(void)
     tcase_add_test(tcase, a_task_far_in_the_future_is_parked_and_comes_back_in_time);
     tcase_add_test(tcase, a_waiting_task_is_parked_when_it_is_a_minute_old);
     tcase_add_test(tcase, a_task_on_disk_can_be_cancelled_and_watched);
+    tcase_add_test(tcase, tasks_that_nobody_can_do_take_no_place_from_the_others_of_their_queue);
+    tcase_add_test(tcase, a_parked_row_follows_the_time_of_its_task);
     tcase_add_test(tcase, a_rebuild_starts_from_an_empty_window);
     suite_add_tcase(suite, tcase);
     return suite;

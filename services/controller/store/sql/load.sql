@@ -35,7 +35,8 @@ from task t
 left join lateral (
     select r.reason, r.due_at
     from parked_ready r
-    where r.shard = id_shard(t.id) and r.namespace_id = t.namespace_id and r.queue = t.queue and r.rank = - t.priority and r.id = t.id
+    where r.shard = id_shard(t.id) and r.namespace_id = t.namespace_id and r.queue = t.queue || '/' || t.type
+        and r.rank = - t.priority and r.id = t.id
     union all
     select d.reason, d.due_at from parked_due d where d.shard = id_shard(t.id) and d.due_at = t.due_at and d.id = t.id
     limit 1
@@ -50,7 +51,8 @@ cross join lateral (select * from task k where k.id = u.id limit 1) t
 left join lateral (
     select r.reason, r.due_at
     from parked_ready r
-    where r.shard = id_shard(t.id) and r.namespace_id = t.namespace_id and r.queue = t.queue and r.rank = - t.priority and r.id = t.id
+    where r.shard = id_shard(t.id) and r.namespace_id = t.namespace_id and r.queue = t.queue || '/' || t.type
+        and r.rank = - t.priority and r.id = t.id
     union all
     select d.reason, d.due_at from parked_due d where d.shard = id_shard(t.id) and d.due_at = t.due_at and d.id = t.id
     limit 1

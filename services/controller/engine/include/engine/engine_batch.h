@@ -141,10 +141,10 @@ struct engine_task_lookup {
     struct id id; /* the whole row, result and failure included */
 };
 /*
- * reason READY: tasks parked READY of (namespace, queue) behind the place (priority, id) in order
- * (priority desc, id asc); from_start: from the first on. reason DUE: tasks parked DUE behind the
- * place (after_us, id) with due ≤ until_us, in order (due, id). At most limit rows, with shard.seq
- * of the same snapshot.
+ * reason READY: tasks parked READY under (namespace, queue) behind the place (priority, id) in
+ * order (priority desc, id asc); from_start: from the first on. reason DUE: tasks parked DUE behind
+ * the place (after_us, id) with due ≤ until_us, in order (due, id). At most limit rows, with
+ * shard.seq of the same snapshot.
  */
 struct engine_refill {
     uint64_t read;

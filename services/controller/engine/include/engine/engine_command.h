@@ -63,7 +63,7 @@ enum engine_command_kind {
 
 struct engine_queue_name {
     uint32_t namespace_id;
-    const char *queue;
+    const char *queue; /* as in the parked rows: queue/type */
 };
 
 /*

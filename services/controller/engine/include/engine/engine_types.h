@@ -126,7 +126,7 @@ struct engine_task_change {
     uint32_t attempt; /* highest closed attempt */
     uint32_t failures, lost;
     uint32_t recorded_by;  /* attempt whose report gave the terminal state; 0 = none */
-    struct id worker; /* of the highest closed attempt; nil = none */
+    struct id worker;      /* of the highest closed attempt; nil = none */
     bool closed_by_report; /* attempt was closed by worker's own report (its repeats are acked) */
     int64_t due_us;        /* not before (run_at, backoff) */
     int64_t started_us, finished_us;
@@ -150,7 +150,7 @@ struct engine_parked {
     int64_t due_us; /* 0 for READY and RUN */
     enum engine_parked_reason reason;
     uint32_t namespace_id;
-    const char *queue; /* "" for RUN */
+    const char *queue; /* task's queue/type: what a refill asks by; "" for RUN */
     int32_t priority;
 };
 
