@@ -2,6 +2,8 @@
 /* TaskController. */
 #include "api_internal.h"
 
+#include "base/planted.h"
+
 struct task_op {
     struct api *api;
     struct rpc_call *call;
@@ -71,7 +73,7 @@ static void submit_spec(struct rpc_call *call, const struct engine_spec *spec,
                    .namespace_id = principal->namespace_id,
                    .actor = principal->name,
                    .spec = *spec,
-                   .key = request_id}};
+                   .key = planted("submit_not_idempotent") ? "" : request_id}};
 
     memcpy(command.submit.digest, digest, 32);
     if (retry_of)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "base/planted.h"
 #include "log/log.h"
 #include "plans.h"
 #include "tickets.h"
@@ -277,6 +278,15 @@ static void batch_written(bool durable, const struct store_events *events, size_
     loop_flush_mark(host->flush);
 }
 
+/* What is said leaves before it is true. */
+static void plant_early_effects(struct host_batch *batch)
+{
+    for (const struct engine_effect *effect = batch->batch.effects; effect; effect = effect->next)
+        effect_release(batch->host, effect);
+    batch->host->callbacks.on_worker_flush(batch->host->userdata);
+    batch->batch.effects = NULL;
+}
+
 static void turn(void *userdata)
 {
     struct host *host = userdata;
@@ -285,6 +295,8 @@ static void turn(void *userdata)
     while (store_may_write(host->store) && engine_has_batch(host->engine)) {
         struct host_batch *batch = batch_get(host);
         engine_cut(host->engine, &batch->arena, &batch->batch);
+        if (planted("ack_before_commit"))
+            plant_early_effects(batch);
         store_write(host->store, &batch->batch, batch_written, batch);
         immediate_release(host);
     }
@@ -345,6 +357,17 @@ static void store_plan_done(struct engine_plan *plan, void *userdata)
 
 /* ---- public ---- */
 
+static struct engine *make_engine(const struct engine_config *config)
+{
+    struct engine_config own = *config;
+
+    if (planted("sweep_forgets")) /* a silent worker is waited for for ever */
+        own.lease_ms = own.grace_ms = INT64_C(365) * 24 * 3600 * 1000;
+    if (planted("no_grace"))
+        own.grace_ms = 0;
+    return engine_new(&own);
+}
+
 struct host *host_new(struct loop *loop, const struct engine_config *config,
                       const struct store_options *options, const struct host_callbacks *callbacks,
                       void *userdata)
@@ -369,7 +392,7 @@ struct host *host_new(struct loop *loop, const struct engine_config *config,
     tickets_init(&host->tickets);
     plans_init(&host->plans);
     arena_init(&host->immediate, 0);
-    host->engine = engine_new(config);
+    host->engine = make_engine(config);
     host->flush = loop_flush_new(loop, BATCH_FLUSH_ORDER, turn, host);
     host->timer = loop_timer_new(loop, timer_due, host);
     host->store = store_new(loop, options, &store_callbacks, host);

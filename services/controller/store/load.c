@@ -3,6 +3,7 @@
  * reads. */
 #include <stdlib.h>
 
+#include "base/planted.h"
 #include "log/log.h"
 #include "sql/load.h"
 #include "store_internal.h"
@@ -160,7 +161,8 @@ static void hand_over(struct load *load)
         store->shards[shard->shard].state = SHARD_OWNED;
         give(load, &begin);
         give_runs_and_journal(load, i);
-        give_tasks(load, i, &load->young);
+        if (!planted("load_forgets"))
+            give_tasks(load, i, &load->young);
         give_tasks(load, i, &load->of_runs);
         give_tasks(load, i, &load->leased);
         give(load, &end);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Orders from outside: acknowledgements, stale leases, cancels, drain and shutdown. */
 #include <stdlib.h>
+#include "base/planted.h"
 #include "log/log.h"
 #include "pool/internal.h"
 
@@ -76,6 +77,8 @@ void pool_stale(struct pool *pool, const ProtobufCBinaryData *token)
 {
     struct attempt *attempt = pool_find(pool, token);
 
+    if (planted("worker_ignores_stale"))
+        return;
     if (attempt) {
         log_debug("attempt.stale", LOG_ID("task", &attempt->task),
                   LOG_U64("attempt", attempt->number));

@@ -160,7 +160,7 @@ export class Cluster {
     const [program, args, env] = this.#args(name);
     const kind = name.split('-')[0];
     const log = join(this.dir, 'log', `${name}.log`);
-    const child = spawn(join(bin, program), [...args, ...(this.settings[kind] ?? [])], {
+    const child = spawn(join(bin, this.settings.programs?.[kind] ?? program), [...args, ...(this.settings[kind] ?? [])], {
       env: { PATH: process.env.PATH, HOME: this.dir, ...env, ...(this.settings.env?.[kind] ?? {}) }, stdio: ['ignore', 'pipe', 'pipe'] });
     const keep = (chunk) => appendFileSync(log, chunk);
     child.stdout.on('data', keep);
@@ -187,11 +187,11 @@ export class Cluster {
     return readFileSync(join(this.dir, 'log', `${name}.log`), 'utf8');
   }
 
-  async stop() {
+  async stop({ patience = 8000 } = {}) {
     for (const name of [...this.procs.keys()].reverse()) {
       const child = this.procs.get(name);
       child.kill('SIGCONT');
-      const timer = setTimeout(() => child.kill('SIGKILL'), 8000);
+      const timer = setTimeout(() => child.kill('SIGKILL'), patience);
       await this.kill(name, 'SIGTERM');
       clearTimeout(timer);
     }
