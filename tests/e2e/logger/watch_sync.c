@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Preloaded into the logger: each fdatasync takes SYNC_DELAY_MS and is noted, when it returns, as one byte in SYNC_NOTES. So a test can
- * tell whether an acknowledgement waited for the disk, which killing the process alone cannot show. */
+/* Preloaded into the logger: each fdatasync takes SYNC_DELAY_MS and is noted, when it returns, as
+ * one byte in SYNC_NOTES. So a test can tell whether an acknowledgement waited for the disk, which
+ * killing the process alone cannot show. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/syscall.h>

@@ -263,8 +263,8 @@ START_TEST(a_spool_is_stored_as_a_few_rows)
     put_some(0, RECORDS);
     wait_stored();
     check_once(RECORDS);
-    ck_assert_int_lt(atoi(sql("select count(*) from event_chunk")), RECORDS / 50);
-    ck_assert_int_lt(atoi(sql("select count(*) from log_chunk")), RECORDS / 5);
+    ck_assert_int_lt(strtol(sql("select count(*) from event_chunk"), NULL, 10), RECORDS / 50);
+    ck_assert_int_lt(strtol(sql("select count(*) from log_chunk"), NULL, 10), RECORDS / 5);
 }
 END_TEST
 
@@ -292,7 +292,8 @@ START_TEST(a_commit_whose_answer_is_lost_is_not_repeated)
     sql("begin");
     sql("lock table log_chunk in access exclusive mode");
     put_some(100, 200);
-    for (int waited = 0; !atoi(sql("select count(*) from pg_locks where not granted")); waited++) {
+    for (int waited = 0; !strtol(sql("select count(*) from pg_locks where not granted"), NULL, 10);
+         waited++) {
         struct loop_timer *pause = loop_timer_new(loop, (void (*)(void *))loop_stop, loop);
         ck_assert_int_lt(waited, WAIT_MS / 10);
         loop_timer_start(pause, 10, 0);
