@@ -12,7 +12,7 @@ int fdatasync(int fd)
     int result = (int)syscall(SYS_fdatasync, fd);
     int notes = open(getenv("SYNC_NOTES"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
-    usleep((useconds_t)atol(getenv("SYNC_DELAY_MS")) * 1000);
+    usleep((useconds_t)strtol(getenv("SYNC_DELAY_MS"), NULL, 10) * 1000);
     if (notes < 0 || write(notes, ".", 1) != 1)
         abort();
     close(notes);
