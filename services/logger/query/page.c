@@ -71,6 +71,16 @@ static bool is_wanted(const struct page_request *request, const struct page_key 
     return !boundary || page_key_cmp(request->order, key, boundary) * sign < 0;
 }
 
+static struct page_key line_key(const struct lines *lines, const struct line *line)
+{
+    return (struct page_key){.task = lines->task,
+                             .seq = line->seq,
+                             .lsn = lines->lsn,
+                             .unix_us = line->unix_us,
+                             .attempt = lines->attempt,
+                             .index = (uint32_t)(line->seq - lines->first_seq)};
+}
+
 static size_t take_lines(const struct page_request *request, const struct lines *lines,
                          const struct page_key *boundary, struct page_line *out)
 {
@@ -79,12 +89,7 @@ static size_t take_lines(const struct page_request *request, const struct lines 
     size_t n = 0;
 
     while (lines_next(&walk, &line)) {
-        struct page_key key = {.task = lines->task,
-                               .seq = line.seq,
-                               .lsn = lines->lsn,
-                               .unix_us = line.unix_us,
-                               .attempt = lines->attempt,
-                               .index = (uint32_t)(line.seq - lines->first_seq)};
+        struct page_key key = line_key(lines, &line);
         if (is_wanted(request, &key, boundary))
             out[n++] =
                 (struct page_line){key, lines->received_us, lines, line.stream_level, line.text};
@@ -163,16 +168,22 @@ static bool ref_is_wanted(const struct page_request *request, const struct line_
                          : ref->first_seq + ref->count - 1 > cursor->seq;
 }
 
-static void memory_take(struct page_op *op, const struct line_ref *ref, size_t *cap)
+/* Lines of the record that the page may show. */
+static size_t memory_take(struct page_op *op, const struct line_ref *ref, size_t *cap)
 {
     struct page_source *memory = &op->memory;
     char *payload = arena_alloc(op->arena, ref->payload_bytes);
     struct lines lines;
+    struct line line;
+    size_t wanted = 0;
 
     if (spool_read_payload(ingest_spool(op->query->ingest), ref->lsn, ref->payload_bytes, payload,
-                           &op->err) != STATUS_OK ||
-        !lines_parse_record((struct slice){payload, ref->payload_bytes}, ref->lsn, &lines))
-        return;
+                           &op->err) != STATUS_OK)
+        return 0;
+    if (!lines_parse_record((struct slice){payload, ref->payload_bytes}, ref->lsn, &lines)) {
+        error_set(&op->err, STATUS_DATA_LOSS, "a record of the spool is malformed");
+        return 0;
+    }
     if (memory->count == *cap) {
         *cap = *cap ? *cap * 2 : 16;
         struct lines *grown = ARENA_ARRAY(op->arena, struct lines, *cap);
@@ -181,9 +192,15 @@ static void memory_take(struct page_op *op, const struct line_ref *ref, size_t *
         memory->lines = grown;
     }
     ((struct lines *)memory->lines)[memory->count++] = lines;
+    for (struct line_walk walk = lines_walk(&lines); lines_next(&walk, &line);) {
+        struct page_key key = line_key(&lines, &line);
+        wanted += is_wanted(&op->request, &key, NULL);
+    }
+    return wanted;
 }
 
-/* No attempt can give more than the page: its own lines come in order. */
+/* No attempt can give more than the page and one line, which says that there is more. What counts
+ * is what is behind the cursor: the first records may be partly before it. */
 static void memory_take_attempt(struct page_op *op, const struct attempt *attempt, size_t *cap)
 {
     const struct page_request *request = &op->request;
@@ -196,10 +213,8 @@ static void memory_take_attempt(struct page_op *op, const struct attempt *attemp
          node != &attempt->refs && lines <= request->limit;
          node = request->back ? node->prev : node->next) {
         const struct line_ref *ref = LIST_ENTRY(node, struct line_ref, of_attempt);
-        if (!ref_is_wanted(request, ref))
-            continue;
-        memory_take(op, ref, cap);
-        lines += ref->count;
+        if (ref_is_wanted(request, ref))
+            lines += memory_take(op, ref, cap);
     }
 }
 
@@ -366,6 +381,10 @@ static void page_from_memory(void *userdata)
 {
     struct page_op *op = userdata;
 
+    if (op->err.status != STATUS_OK) {
+        op->done(NULL, &op->err, op->userdata);
+        return;
+    }
     page_assemble(op->arena, &op->request, &op->memory, 1, NULL, false, &op->page);
     op->done(&op->page, NULL, op->userdata);
 }
@@ -384,8 +403,9 @@ void page_read(struct query *query, struct arena *arena, const struct page_reque
     memory_snapshot(op);
     /* All that came behind the cursor is still in the spool: a tail that keeps up does not ask the
      * database. */
-    if (request->order == PAGE_ARRIVAL && request->has_cursor &&
-        request->cursor.lsn >= store_position(query->store))
+    bool in_spool = request->order == PAGE_ARRIVAL && request->has_cursor &&
+                    request->cursor.lsn >= store_position(query->store);
+    if (in_spool || op->err.status != STATUS_OK)
         loop_defer(query->loop, page_from_memory, op);
     else
         page_fetch(op);
