@@ -94,7 +94,7 @@ begin
             continue when to_regclass(child) is not null;
             -- Made alone and then attached: CREATE … PARTITION OF would stop every batch while it waits for a slow reader.
             execute format('create table %I (like %I including defaults including constraints including storage) with (fillfactor = %s)',
-                           child, parent, case when parent in ('task', 'run') then 50 else 100 end);
+                           child, parent, case when parent in ('task', 'run') then 42 else 100 end);
             if parent = 'idempotency' then
                 execute format('alter table %I attach partition %I for values from (%L) to (%L)', parent, child, day, day + 1);
             else

@@ -11,6 +11,7 @@
 
 #define BATCH_FLUSH_ORDER 15 /* after the handlers of the turn, before the database's own flush */
 #define BATCHES_POOLED 4
+#define RANDOMS 64
 
 struct host_batch {
     struct host *host;
@@ -43,6 +44,8 @@ struct host {
     struct host_batch *pool;
     size_t pooled;
     struct arena immediate;
+    uint64_t randoms[RANDOMS];
+    size_t randoms_left;
 };
 
 /* ---- time ---- */
@@ -453,9 +456,19 @@ uint16_t host_home_shard(const struct host *host, uint32_t namespace_id)
     return (uint16_t)(host->cluster.shards ? namespace_id % host->cluster.shards : 0);
 }
 
+/* The kernel is asked once for many. */
+static uint64_t host_random(struct host *host)
+{
+    if (host->randoms_left == 0) {
+        random_bytes(host->randoms, sizeof host->randoms);
+        host->randoms_left = ARRAY_LEN(host->randoms);
+    }
+    return host->randoms[--host->randoms_left];
+}
+
 struct id host_new_id(struct host *host, uint16_t shard)
 {
-    return id_make((uint64_t)host_now_us(host) / 1000, shard, random_u64());
+    return id_make((uint64_t)host_now_us(host) / 1000, shard, host_random(host));
 }
 
 void host_apply(struct host *host, struct engine_command *command)

@@ -3,57 +3,67 @@
 
 #include <stdlib.h>
 
-static uint64_t ticket_hash(uint64_t number)
+#define PLACES_FIRST 64
+
+static uint64_t number_of(const struct tickets *tickets, const struct ticket *ticket)
 {
-    return number *
-           UINT64_C(0x9e3779b97f4a7c15); /* numbers are our own: no need for a keyed hash */
+    return (uint64_t)ticket->use << 32 | (uint32_t)(ticket - tickets->places);
 }
 
 static struct ticket *ticket_find(const struct tickets *tickets, uint64_t number)
 {
-    for (struct map_node *node = map_first(&tickets->map, ticket_hash(number)); node;
-         node = map_next(node)) {
-        struct ticket *ticket = CONTAINER_OF(node, struct ticket, node);
-        if (ticket->number == number)
-            return ticket;
-    }
-    return NULL;
+    uint32_t place = (uint32_t)number;
+    struct ticket *ticket = place < tickets->len ? &tickets->places[place] : NULL;
+
+    return ticket && ticket->taken && ticket->use == number >> 32 ? ticket : NULL;
 }
 
 void tickets_init(struct tickets *tickets)
 {
-    map_init(&tickets->map);
-    tickets->last = 0;
+    *tickets = (struct tickets){0};
 }
 
 void tickets_fini(struct tickets *tickets)
 {
-    struct map_cursor cursor = {0};
+    free(tickets->places);
+}
 
-    for (struct map_node *node; (node = map_walk(&tickets->map, &cursor));) {
-        map_remove(&tickets->map, node);
-        free(CONTAINER_OF(node, struct ticket, node));
+static struct ticket *place_take(struct tickets *tickets)
+{
+    struct ticket *ticket;
+
+    if (tickets->free) {
+        ticket = &tickets->places[tickets->free - 1];
+        tickets->free = ticket->next_free;
+        return ticket;
     }
-    map_fini(&tickets->map);
+    if (tickets->len == tickets->cap) {
+        tickets->cap = tickets->cap ? tickets->cap * 2 : PLACES_FIRST;
+        tickets->places = mem_realloc(tickets->places, tickets->cap * sizeof *tickets->places);
+    }
+    ticket = &tickets->places[tickets->len++];
+    ticket->use = 0;
+    return ticket;
 }
 
 uint64_t tickets_add(struct tickets *tickets, host_reply_fn on_reply, host_update_fn on_update,
                      void *userdata)
 {
-    struct ticket *ticket = mem_zalloc(sizeof *ticket);
+    struct ticket *ticket = place_take(tickets);
 
-    ticket->number = ++tickets->last;
-    ticket->on_reply = on_reply;
-    ticket->on_update = on_update;
-    ticket->userdata = userdata;
-    map_insert(&tickets->map, &ticket->node, ticket_hash(ticket->number));
-    return ticket->number;
+    *ticket = (struct ticket){.use = MAX_OF(ticket->use + 1, 1u), /* no number is 0 */
+                              .on_reply = on_reply,
+                              .on_update = on_update,
+                              .userdata = userdata,
+                              .taken = true};
+    return number_of(tickets, ticket);
 }
 
 static void ticket_drop(struct tickets *tickets, struct ticket *ticket)
 {
-    map_remove(&tickets->map, &ticket->node);
-    free(ticket);
+    ticket->taken = false;
+    ticket->next_free = tickets->free;
+    tickets->free = (uint32_t)(ticket - tickets->places) + 1;
 }
 
 void tickets_remove(struct tickets *tickets, uint64_t number)

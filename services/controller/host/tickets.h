@@ -3,19 +3,21 @@
 #define HOST_TICKETS_H
 /* Who waits for which reply. A ticket is used once, except that of a watch, which lives until its
  * end or unwatch. */
-#include "base/map.h"
 #include "host/host.h"
 
-struct tickets {
-    struct map map;
-    uint64_t last;
-};
+/* A number is a place and how often it was used: what comes for an older use finds nobody. */
 struct ticket {
-    struct map_node node;
-    uint64_t number;
+    uint32_t use;
+    uint32_t next_free;     /* place + 1 */
     host_reply_fn on_reply; /* NULL once replied */
     host_update_fn on_update;
     void *userdata;
+    bool taken;
+};
+struct tickets {
+    struct ticket *places;
+    uint32_t len, cap;
+    uint32_t free; /* place + 1 of the one that was given back last; 0 = none */
 };
 
 void tickets_init(struct tickets *tickets);

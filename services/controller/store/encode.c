@@ -2,10 +2,33 @@
 /* Packed columns: leases and counts in a fixed layout, events as an EventBatch message. */
 #include <string.h>
 
-#include "plankton/v1/event.pb-c.h"
 #include "store_internal.h"
 
-#define EVENTS_TAG 0x0a /* field 1, length-delimited: EventBatch.events */
+/* Fields of plankton.v1.Event and EventBatch. */
+enum {
+    EVENT_NUMBER = 1,
+    EVENT_UNIX_US = 2,
+    EVENT_KIND = 3,
+    EVENT_NAMESPACE_ID = 4,
+    EVENT_TASK_ID = 5,
+    EVENT_RUN_ID = 6,
+    EVENT_STEP = 7,
+    EVENT_ATTEMPT = 8,
+    EVENT_WORKER_ID = 9,
+    EVENT_ACTOR = 10,
+    EVENT_REASON = 11,
+    EVENT_STATE = 12,
+    EVENT_FAILURE_CODE = 13,
+    EVENT_FAILURE_MESSAGE = 14,
+    EVENT_DUE_UNIX_US = 15,
+    EVENT_TYPE = 16,
+    EVENT_LAST_LOG_SEQ = 17,
+    EVENT_RESULT = 18,
+    BATCH_EVENTS = 1,
+};
+#define EVENT_HEAD_BYTES_MAX 6 /* tag and a length below 2^35 */
+#define EVENT_FIXED_BYTES_MAX                                                                      \
+    256 /* heads, numbers and ids: 18 fields, at most 12 bytes each and 3 ids */
 
 static void put_u32(uint8_t *out, uint32_t value)
 {
@@ -71,72 +94,94 @@ uint32_t decode_leases(struct arena *arena, struct slice packed, struct engine_l
     return n;
 }
 
-static ProtobufCBinaryData id_data(const struct id *id)
-{
-    if (id_is_nil(id))
-        return (ProtobufCBinaryData){0};
-    return (ProtobufCBinaryData){.len = ID_BYTES, .data = (uint8_t *)id->bytes};
-}
+/* ---- events: the wire form of EventBatch, written by hand: three of them a task ---- */
 
-static char *text_or_empty(const char *text)
-{
-    return text ? (char *)text : (char *)protobuf_c_empty_string;
-}
+enum wire_type { WIRE_VARINT = 0, WIRE_BYTES = 2 };
 
-static void event_message(struct arena *arena, const struct engine_event *event,
-                          Plankton__V1__Event *out)
+static uint8_t *put_varint(uint8_t *out, uint64_t value)
 {
-    plankton__v1__event__init(out);
-    out->number = event->number;
-    out->unix_us = event->at_us;
-    out->kind = (Plankton__V1__EventKind)event->kind;
-    out->namespace_id = event->namespace_id;
-    out->task_id = id_data(&event->task);
-    out->run_id = id_data(&event->run);
-    out->step = text_or_empty(event->step);
-    out->attempt = event->attempt;
-    out->worker_id = id_data(&event->worker);
-    out->actor = text_or_empty(event->actor);
-    out->reason = text_or_empty(event->reason);
-    out->state = event->state;
-    out->failure_code = text_or_empty(event->failure_code);
-    out->failure_message = text_or_empty(event->failure_message);
-    out->due_unix_us = event->due_us;
-    out->type = text_or_empty(event->type);
-    out->last_log_seq = event->last_log_seq;
-    out->result = event->result.len ? arena_strndup(arena, event->result.data, event->result.len)
-                                    : text_or_empty(NULL);
-}
-
-static size_t put_varint(uint8_t *out, size_t value)
-{
-    size_t n = 0;
-
     for (; value >= 0x80; value >>= 7)
-        out[n++] = (uint8_t)(value | 0x80);
-    out[n++] = (uint8_t)value;
-    return n;
+        *out++ = (uint8_t)(value | 0x80);
+    *out++ = (uint8_t)value;
+    return out;
 }
 
-/* Event by event, so that no array of messages need be built. */
+static uint8_t *put_number(uint8_t *out, unsigned field, uint64_t value)
+{
+    if (!value)
+        return out;
+    return put_varint(put_varint(out, field << 3 | WIRE_VARINT), value);
+}
+
+static uint8_t *put_bytes(uint8_t *out, unsigned field, const void *data, size_t len)
+{
+    if (!len)
+        return out;
+    out = put_varint(put_varint(out, field << 3 | WIRE_BYTES), len);
+    memcpy(out, data, len);
+    return out + len;
+}
+
+static uint8_t *put_text(uint8_t *out, unsigned field, const char *text)
+{
+    return put_bytes(out, field, text, text ? strlen(text) : 0);
+}
+
+static uint8_t *put_id(uint8_t *out, unsigned field, const struct id *id)
+{
+    return put_bytes(out, field, id->bytes, id_is_nil(id) ? 0 : ID_BYTES);
+}
+
+static uint8_t *put_event(uint8_t *out, const struct engine_event *event)
+{
+    out = put_number(out, EVENT_NUMBER, event->number);
+    out = put_number(out, EVENT_UNIX_US, (uint64_t)event->at_us);
+    out = put_number(out, EVENT_KIND, event->kind);
+    out = put_number(out, EVENT_NAMESPACE_ID, event->namespace_id);
+    out = put_id(out, EVENT_TASK_ID, &event->task);
+    out = put_id(out, EVENT_RUN_ID, &event->run);
+    out = put_text(out, EVENT_STEP, event->step);
+    out = put_number(out, EVENT_ATTEMPT, event->attempt);
+    out = put_id(out, EVENT_WORKER_ID, &event->worker);
+    out = put_text(out, EVENT_ACTOR, event->actor);
+    out = put_text(out, EVENT_REASON, event->reason);
+    out = put_number(out, EVENT_STATE, event->state);
+    out = put_text(out, EVENT_FAILURE_CODE, event->failure_code);
+    out = put_text(out, EVENT_FAILURE_MESSAGE, event->failure_message);
+    out = put_number(out, EVENT_DUE_UNIX_US, (uint64_t)event->due_us);
+    out = put_text(out, EVENT_TYPE, event->type);
+    out = put_number(out, EVENT_LAST_LOG_SEQ, event->last_log_seq);
+    return put_bytes(out, EVENT_RESULT, event->result.data, event->result.len);
+}
+
+static size_t text_len(const char *text)
+{
+    return text ? strlen(text) : 0;
+}
+
+static size_t event_bytes_max(const struct engine_event *event)
+{
+    return EVENT_FIXED_BYTES_MAX + text_len(event->step) + text_len(event->actor) +
+           text_len(event->reason) + text_len(event->failure_code) +
+           text_len(event->failure_message) + text_len(event->type) + event->result.len;
+}
+
 struct slice encode_events(struct arena *arena, const struct engine_event *events, uint32_t n)
 {
-    Plankton__V1__Event message;
-    size_t total = 0, len = 0;
+    size_t bytes_max = 1;
 
+    for (uint32_t i = 0; i < n; i++)
+        bytes_max += event_bytes_max(&events[i]);
+    uint8_t *data = arena_alloc(arena, bytes_max), *out = data;
     for (uint32_t i = 0; i < n; i++) {
-        event_message(arena, &events[i], &message);
-        total +=
-            plankton__v1__event__get_packed_size(&message) + 11; /* tag and the longest length */
+        /* the body first, behind room for the longest head, then both together */
+        uint8_t *body = out + EVENT_HEAD_BYTES_MAX;
+        size_t len = (size_t)(put_event(body, &events[i]) - body);
+        out = put_varint(put_varint(out, BATCH_EVENTS << 3 | WIRE_BYTES), len);
+        memmove(out, body, len);
+        out += len;
     }
-    uint8_t *data = arena_alloc(arena, total + 1);
-    for (uint32_t i = 0; i < n; i++) {
-        event_message(arena, &events[i], &message);
-        data[len++] = EVENTS_TAG;
-        len += put_varint(data + len, plankton__v1__event__get_packed_size(&message));
-        len += plankton__v1__event__pack(&message, data + len);
-    }
-    return (struct slice){(const char *)data, len};
+    return (struct slice){(const char *)data, (size_t)(out - data)};
 }
 
 struct slice encode_counts(struct arena *arena, const struct engine_counts *counts)
