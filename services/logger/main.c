@@ -2,6 +2,7 @@
 /* plankton-logger: takes log lines and events, keeps them, shows them, hands them to sinks. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -14,6 +15,8 @@
 #include "logger_metrics.h"
 #include "settings.h"
 
+#define MMAP_BYTES_MIN (128 * 1024)
+#define MALLOC_ARENAS 2
 #define LSN_PER_US 256 /* a new spool begins behind whatever an older one can have reached */
 
 struct logger {
@@ -339,5 +342,9 @@ int main(int argc, char **argv)
         .duties = duties,
         .duty_count = ARRAY_LEN(duties)};
 
+    /* What a batch needed goes back to the system with it: glibc would otherwise keep the largest
+     * of each thread. */
+    mallopt(M_MMAP_THRESHOLD, MMAP_BYTES_MIN);
+    mallopt(M_ARENA_MAX, MALLOC_ARENAS);
     return service_main(&program, argc, argv);
 }

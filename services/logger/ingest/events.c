@@ -49,61 +49,88 @@ static void take_number(struct event_ref *ret, uint64_t field, uint64_t value)
     }
 }
 
-static bool take_id(struct id *ret, struct slice value)
+/* Most numbers are one byte long: a tag, a length, a kind. */
+static inline bool varint(const uint8_t **at, const uint8_t *end, uint64_t *ret)
 {
-    if (value.len == ID_BYTES)
-        memcpy(ret->bytes, value.data, ID_BYTES);
-    return value.len == ID_BYTES || value.len == 0;
+    if (*at < end && **at < 0x80) {
+        *ret = *(*at)++;
+        return true;
+    }
+    struct reader reader = {*at, end, false};
+    *ret = read_varint(&reader);
+    *at = reader.at;
+    return !reader.bad;
+}
+
+static inline bool take_bytes(struct event_ref *ret, uint64_t field, const uint8_t *value,
+                              uint64_t len)
+{
+    if (field != FIELD_TASK && field != FIELD_RUN)
+        return true;
+    if (len == ID_BYTES)
+        memcpy(field == FIELD_TASK ? ret->task.bytes : ret->run.bytes, value, ID_BYTES);
+    return len == ID_BYTES || len == 0;
 }
 
 bool event_scan(struct slice bytes, struct event_ref *ret)
 {
-    struct reader reader = reader_of(bytes);
-    bool good = true;
+    const uint8_t *at = (const uint8_t *)bytes.data, *end = at + bytes.len;
 
     *ret = (struct event_ref){.bytes = bytes};
-    while (good && !reader.bad && reader_left(&reader)) {
-        uint64_t tag = read_varint(&reader), field = tag >> 3;
-
+    while (at < end) {
+        uint64_t tag, value;
+        if (!varint(&at, end, &tag))
+            return false;
         switch (tag & 7) {
         case WIRE_VARINT:
-            take_number(ret, field, read_varint(&reader));
+            if (!varint(&at, end, &value))
+                return false;
+            take_number(ret, tag >> 3, value);
             break;
-        case WIRE_BYTES: {
-            struct slice value = read_slice(&reader, (size_t)read_varint(&reader));
-            if (field == FIELD_TASK)
-                good = take_id(&ret->task, value);
-            else if (field == FIELD_RUN)
-                good = take_id(&ret->run, value);
+        case WIRE_BYTES:
+            if (!varint(&at, end, &value) || value > (uint64_t)(end - at) ||
+                !take_bytes(ret, tag >> 3, at, value))
+                return false;
+            at += value;
             break;
-        }
         case WIRE_64:
-            read_slice(&reader, 8);
-            break;
         case WIRE_32:
-            read_slice(&reader, 4);
+            value = (tag & 7) == WIRE_64 ? 8 : 4;
+            if (value > (uint64_t)(end - at))
+                return false;
+            at += value;
             break;
         default:
-            good = false;
+            return false;
         }
     }
-    return good && !reader.bad && ret->number && !id_is_nil(event_key(ret));
+    return ret->number && !id_is_nil(event_key(ret));
+}
+
+bool events_next_bytes(struct slice *batch, struct slice *ret)
+{
+    const uint8_t *at = (const uint8_t *)batch->data, *end = at + batch->len;
+    uint64_t len;
+
+    if (!batch->len || *at++ != EVENTS_TAG || !varint(&at, end, &len) || len > (uint64_t)(end - at))
+        return false;
+    *ret = (struct slice){(const char *)at, (size_t)len};
+    *batch = (struct slice){(const char *)at + len, (size_t)(end - at) - (size_t)len};
+    return true;
 }
 
 bool events_next(struct slice *batch, struct event_ref *ret, bool *ret_bad)
 {
-    struct reader reader = reader_of(*batch);
+    struct slice rest = *batch, bytes;
 
     *ret_bad = false;
     if (!batch->len)
         return false;
-    bool tagged = read_u8(&reader) == EVENTS_TAG;
-    struct slice bytes = read_slice(&reader, (size_t)read_varint(&reader));
-    if (!tagged || reader.bad || !event_scan(bytes, ret)) {
+    if (!events_next_bytes(&rest, &bytes) || !event_scan(bytes, ret)) {
         *ret_bad = true;
         return false;
     }
-    *batch = (struct slice){(const char *)reader.at, reader_left(&reader)};
+    *batch = rest;
     return true;
 }
 

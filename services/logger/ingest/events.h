@@ -28,6 +28,9 @@ bool event_scan(struct slice bytes, struct event_ref *ret);
  * none. */
 bool events_next(struct slice *batch, struct event_ref *ret, bool *ret_bad);
 
+/* The same without a look into it. */
+bool events_next_bytes(struct slice *batch, struct slice *ret);
+
 /* A record of the spool: events of one source, numbered first, first + 1, … */
 struct events {
     uint64_t lsn;

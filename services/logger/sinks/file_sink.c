@@ -15,8 +15,9 @@
 #include "logger_metrics.h"
 #include "sinks/json_lines.h"
 
-/* One record, at most, or as much as is read at once. */
-#define STEP_BYTES (RECORD_BYTES_MAX + 2 * FRAME_HEAD_BYTES)
+#define STEP_BYTES ((size_t)1 << 20) /* of the spool at once; the JSON is some four times as long  \
+                                      */
+#define STEP_BYTES_MAX (RECORD_BYTES_MAX + FRAME_HEAD_BYTES) /* … when a record is larger */
 #define RETRY_MS_MIN 1000
 #define RETRY_MS_MAX 30000
 #define PATH_BYTES 4096
@@ -48,7 +49,7 @@ struct file_sink {
     char *data;
     struct buf out;
     struct json_clock clock;
-    size_t lines, events;
+    size_t lines, events, step_bytes;
     uint64_t skipped;
     struct error err;
     enum status status;
@@ -246,6 +247,7 @@ static void step_done(void *userdata)
     spool_range_done(sink->spool, &sink->range);
     free(sink->data);
     sink->data = NULL;
+    buf_fini(&sink->out);
     sink->busy = false;
     if (sink->status != STATUS_OK) {
         if (!*sink->error)
@@ -255,6 +257,8 @@ static void step_done(void *userdata)
         sink->retry_ms = MIN_OF(MAX_OF(sink->retry_ms * 2, RETRY_MS_MIN), RETRY_MS_MAX);
         loop_timer_start(sink->retry, sink->retry_ms, 0);
     } else {
+        bool moved = sink->next.lsn > sink->cursor.lsn;
+        sink->step_bytes = moved ? STEP_BYTES : STEP_BYTES_MAX;
         sink->cursor = sink->next;
         if (*sink->error)
             log_info("sink.recovered", LOG_STR("sink", "file"));
@@ -286,7 +290,8 @@ static void sink_step(struct file_sink *sink)
 {
     if (sink->busy || sink->stopped)
         return;
-    if (!sink->is_open || spool_range(sink->spool, sink->cursor.lsn, STEP_BYTES, &sink->range))
+    if (!sink->is_open ||
+        spool_range(sink->spool, sink->cursor.lsn, sink->step_bytes, &sink->range))
         sink_submit(sink);
 }
 
@@ -329,6 +334,7 @@ struct file_sink *file_sink_new(struct loop *loop, const struct file_sink_option
     sink->cursor_path = mem_strdup(options->cursor_path);
     sink->spool = spool;
     sink->fd = sink->cursor_fd = -1;
+    sink->step_bytes = STEP_BYTES;
     sink->cursor.lsn = spool_first(spool);
     sink->seen_us = clock_unix_us();
     buf_init(&sink->out, JSON_LINES_BYTES_MAX);

@@ -17,6 +17,7 @@ struct gathered {
     size_t count, cap;
 };
 struct keyed_event {
+    uint64_t key_high; /* the first half of the key, as a number that sorts like it */
     struct id key;
     uint64_t number;
     struct stored_event event;
@@ -127,14 +128,17 @@ static void take_events(struct builder *builder, const struct events *events)
             mem_realloc(builder->events, builder->event_cap * sizeof *builder->events);
     }
     size_t room = builder->event_cap - builder->event_count;
-    for (struct slice rest = events->batch; room && events_next(&rest, &event, &bad); room--)
-        builder->events[builder->event_count++] =
-            (struct keyed_event){.key = *event_key(&event),
-                                 .number = event.number,
-                                 .event = {.timeline = events->timeline,
-                                           .shard = events->shard,
-                                           .received_us = events->received_us,
-                                           .bytes = event.bytes}};
+    for (struct slice rest = events->batch; room && events_next(&rest, &event, &bad); room--) {
+        struct keyed_event *to = &builder->events[builder->event_count++];
+        *to = (struct keyed_event){.key = *event_key(&event),
+                                   .number = event.number,
+                                   .event = {.timeline = events->timeline,
+                                             .shard = events->shard,
+                                             .received_us = events->received_us,
+                                             .bytes = event.bytes}};
+        memcpy(&to->key_high, to->key.bytes, sizeof to->key_high);
+        to->key_high = __builtin_bswap64(to->key_high);
+    }
 }
 
 static void gather(struct builder *builder, struct slice frames)
@@ -235,8 +239,10 @@ static void cut_attempt(struct builder *builder, const struct gathered *gathered
 static int event_order(const void *a, const void *b)
 {
     const struct keyed_event *x = a, *y = b;
-    int order = id_cmp(&x->key, &y->key);
 
+    if (x->key_high != y->key_high)
+        return x->key_high < y->key_high ? -1 : 1;
+    int order = id_cmp(&x->key, &y->key);
     if (order == 0)
         order = x->number < y->number ? -1 : x->number > y->number;
     return order;
