@@ -348,19 +348,27 @@ enum status postgres_start(struct postgres *pg, struct arena *arena, int *ret_pi
     return STATUS_OK;
 }
 
-void postgres_stop(struct postgres *pg, struct arena *arena)
+static bool stop_mode(struct postgres *pg, struct arena *arena, char *mode, char *seconds)
 {
     char *argv[] = {program(pg, arena, "pg_ctl"),
                     "-D",
                     arena_strdup(arena, pg->data),
                     "-w",
                     "-t",
-                    "60",
+                    seconds,
                     "-m",
-                    "fast",
+                    mode,
                     "-s",
                     "stop",
                     NULL};
 
-    run_as_server(pg, arena, argv);
+    return run_as_server(pg, arena, argv) == 0;
+}
+
+/* Sessions of the services that have just ended take a moment to go; ended by force they would
+ * leave FATAL in the server's log. */
+void postgres_stop(struct postgres *pg, struct arena *arena)
+{
+    if (!stop_mode(pg, arena, "smart", "3"))
+        stop_mode(pg, arena, "fast", "60");
 }
