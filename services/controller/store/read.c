@@ -2,11 +2,12 @@
 /* Reads of committed state, for callers and for the engine itself. */
 #include <stdlib.h>
 
+#include "sql/load.h"
 #include "sql/read.h"
 #include "store_internal.h"
 
 #define EVENTS_READ_BYTES_MAX (4 * 1024 * 1024)
-#define CALLER_READS_MAX 2000 /* on their way: a connection takes twice as many */
+#define READS_IN_FLIGHT_MAX 512
 /* Columns behind those of a parked task. */
 #define REFILL_SEQ (TASK_COLUMNS + TASK_PARKED_COLUMNS)
 #define REFILL_PARKED (REFILL_SEQ + 1)
@@ -14,10 +15,14 @@
 /* One read on its way; the rows' memory. */
 struct read {
     struct store *store;
-    struct arena arena;
-    bool of_caller; /* counted */
+    struct read *next; /* waits behind others */
+    const struct db_sql *sql;
+    struct db_param *params;
+    int params_len;
     db_done_fn done;
+    struct arena arena;
     union {
+        store_task_fn task;
         store_tasks_fn tasks;
         store_run_fn run;
         store_runs_fn runs;
@@ -41,41 +46,81 @@ static struct read *read_new(struct store *store, void *userdata)
     return read;
 }
 
+static void read_send(struct read *read)
+{
+    read->store->reads_in_flight++;
+    db_query(store_reader(read->store), read->sql, read->params, read->params_len, read->done,
+             read);
+}
+
 static void read_end(struct read *read)
 {
-    if (read->of_caller)
-        read->store->caller_reads--;
+    struct store *store = read->store;
+    struct read *next = store->reads_waiting;
+
     arena_fini(&read->arena);
     free(read);
+    store->reads_in_flight--;
+    if (!next)
+        return;
+    store->reads_waiting = next->next;
+    if (!store->reads_waiting)
+        store->reads_tail = NULL;
+    read_send(next);
 }
 
-static void refused(void *userdata)
-{
-    struct read *read = userdata;
-    struct error error = {0};
-
-    error_field(&error, STATUS_RESOURCE_EXHAUSTED, "DATABASE_BUSY", NULL,
-                "%d reads wait for the database; try again", CALLER_READS_MAX);
-    read->done(DB_FAILED, NULL, 0, &error, read);
-}
-
-/* For a caller. The engine's own questions always find room: a shard is lost when one fails. */
+/* A flood of reads (ten thousand watched tasks) waits here: a connection takes only so many. */
 static void ask(struct read *read, const struct db_sql *sql, const struct db_param *params, int n,
                 db_done_fn done)
 {
     struct store *store = read->store;
 
+    read->sql = sql;
+    read->params = arena_memdup(&read->arena, params, (size_t)n * sizeof *params);
+    read->params_len = n;
     read->done = done;
-    if (store->caller_reads == CALLER_READS_MAX) {
-        loop_defer(store->loop, refused, read);
+    for (int i = 0; i < n; i++)
+        if (params[i].kind == DB_TEXT || params[i].kind == DB_BYTES)
+            read->params[i].slice.data =
+                arena_memdup(&read->arena, params[i].slice.data, params[i].slice.len);
+    if (store->reads_in_flight < READS_IN_FLIGHT_MAX) {
+        read_send(read);
         return;
     }
-    read->of_caller = true;
-    store->caller_reads++;
-    db_query(store_reader(store), sql, params, n, done, read);
+    if (store->reads_tail)
+        store->reads_tail->next = read;
+    else
+        store->reads_waiting = read;
+    store->reads_tail = read;
 }
 
 /* ---- tasks ---- */
+
+static void task_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                      const struct error *err, void *userdata)
+{
+    struct read *read = userdata;
+    struct engine_task_row row;
+
+    if (outcome != DB_COMMITTED) {
+        read->fn.task(NULL, err, read->userdata);
+    } else if (!db_rows(results[0])) {
+        read->fn.task(NULL, NULL, read->userdata);
+    } else {
+        row_task(read->store, &read->arena, results[0], 0, false, &row);
+        read->fn.task(&row, NULL, read->userdata);
+    }
+    read_end(read);
+}
+
+void store_read_task(struct store *store, const struct id *id, store_task_fn done, void *userdata)
+{
+    struct read *read = read_new(store, userdata);
+    struct db_param params[] = {DB_UUID_PARAM(*id)};
+
+    read->fn.task = done;
+    ask(read, &SQL_read_task, params, 1, task_read);
+}
 
 static void tasks_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
                        const struct error *err, void *userdata)
@@ -212,6 +257,71 @@ static void answer(struct read *read, const struct engine_command *command)
     read_end(read);
 }
 
+static void key_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                     const struct error *err, void *userdata)
+{
+    struct read *read = userdata;
+    struct engine_command command = {.kind = ENGINE_KEY_ROW, .key_row = {.read = read->number}};
+
+    if (outcome != DB_COMMITTED) {
+        answer(read, NULL);
+        return;
+    }
+    if (db_rows(results[0])) {
+        struct slice digest = db_slice(results[0], 0, 2);
+        command.key_row.found = true;
+        command.key_row.id = db_id(results[0], 0, 0);
+        command.key_row.is_run = db_i64(results[0], 0, 1) == 2;
+        memcpy(command.key_row.digest, digest.data,
+               MIN_OF(digest.len, (size_t)ENGINE_DIGEST_BYTES));
+    }
+    answer(read, &command);
+}
+
+void store_key_lookup(struct store *store, const struct engine_key_lookup *lookup,
+                      store_answer_fn done, void *userdata)
+{
+    struct read *read = read_new(store, userdata);
+    struct db_param params[] = {DB_I16_PARAM(lookup->shard), DB_I32_PARAM(lookup->namespace_id),
+                                DB_TEXT_PARAM(lookup->key)};
+
+    read->fn.answer = done;
+    read->number = lookup->read;
+    ask(read, &SQL_key_lookup, params, 3, key_read);
+}
+
+static void lookup_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                        const struct error *err, void *userdata)
+{
+    struct read *read = userdata;
+    struct engine_task_row row;
+    struct engine_command command = {.kind = ENGINE_TASK_ROW, .task_row = {.read = read->number}};
+
+    if (outcome != DB_COMMITTED) {
+        answer(read, NULL);
+        return;
+    }
+    if (db_rows(results[0])) {
+        row_task(read->store, &read->arena, results[0], 0, true, &row);
+        command.task_row.row = &row;
+    }
+    answer(read, &command);
+}
+
+void store_task_lookup(struct store *store, const struct engine_task_lookup *lookup,
+                       store_answer_fn done, void *userdata)
+{
+    struct read *read = read_new(store, userdata);
+    struct db_array *ids = db_array_new(&read->arena, DB_UUID);
+    struct db_param params[1];
+
+    read->fn.answer = done;
+    read->number = lookup->read;
+    db_array_add_id(ids, &lookup->id);
+    params[0] = db_array_param(ids); /* with what it is parked as: the engine takes it over */
+    ask(read, &SQL_load_tasks_by_id, params, 1, lookup_read);
+}
+
 /* The shard's row always comes, with nulls when nothing is parked. A parked task whose row has gone
  * counts as read: what stands behind it is still there. */
 static void refill_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
@@ -274,7 +384,7 @@ void store_refill(struct store *store, uint16_t shard, const struct engine_refil
                                 DB_I16_PARAM(refill->from_start ? INT16_MIN : -refill->priority),
                                 DB_UUID_PARAM(refill->from_start ? before_all : refill->id),
                                 DB_I32_PARAM(refill->limit)};
-    db_query(store_reader(store), &SQL_refill_ready, params, ARRAY_LEN(params), refill_read, read);
+    ask(read, &SQL_refill_ready, params, ARRAY_LEN(params), refill_read);
 }
 
 /* ---- events ---- */
@@ -319,5 +429,5 @@ void store_read_events(struct store *store, uint16_t shard, uint64_t from, store
     read->fn.events = done;
     read->shard = shard;
     read->epoch = slot->epoch;
-    db_query(store_reader(store), &SQL_read_events, params, ARRAY_LEN(params), events_read, read);
+    ask(read, &SQL_read_events, params, ARRAY_LEN(params), events_read);
 }

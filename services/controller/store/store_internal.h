@@ -53,13 +53,6 @@ struct store_op {
     int checks_len;
 };
 
-/* Questions about one row that were asked in this turn. */
-enum gather_kind { GATHER_TASK, GATHER_LOOKUP, GATHER_KEY };
-#define GATHER_KINDS 3
-struct gather {
-    struct question *first, *last;
-};
-
 struct store {
     struct loop *loop;
     struct store_options options;
@@ -68,9 +61,8 @@ struct store {
     void *userdata;
     struct db_conn *writer;
     struct db_pool *readers;
-    size_t caller_reads; /* on their way */
-    struct gather gathered[GATHER_KINDS];
-    struct loop_flush *gather_flush;
+    struct read *reads_waiting, *reads_tail; /* oldest first */
+    size_t reads_in_flight;
     struct store_cluster cluster;
     bool up, checked, stopping;
     char down_why[256]; /* while it is not up */
@@ -119,10 +111,6 @@ void write_idle_check(struct store *store);
 /* ---- columns.c ---- */
 /* Adds the statements of op->batch; fills op->events and op->checks. */
 void columns_add(struct store_op *op, struct db_txn *txn);
-
-/* ---- gather.c ---- */
-void gather_start(struct store *store);
-void gather_free(struct store *store);
 
 /* ---- encode.c ---- */
 #define LEASE_BYTES                                                                                \
