@@ -253,8 +253,9 @@ test('lines of an attempt that was given up are late, whoever knew it when', asy
 test('SIGTERM ends at once with all acknowledged, and nothing is missing afterwards', async () => {
   const task = newId();
   const token = leaseToken(l.clusterKey, { task });
-  const stream = l.append(), relay = l.relay(), tail = l.tail('tailTaskLogs', { taskId: idText(task) });
+  const stream = l.append(), relay = l.relay();
   await stream.sent(block(token, 1, ['first']));
+  const tail = l.tail('tailTaskLogs', { taskId: idText(task) });
   for (let i = 2; i <= 200; i++) stream.send(block(token, i, [`line ${i}`]));
   await stream.reached(2);
   const begin = performance.now();
