@@ -41,6 +41,7 @@ static void check_stopped(struct store *store)
     if (!stopped || store->phase == STORE_BUILDING || store->phase == STORE_COMMITTING)
         return;
     store->stopped = NULL;
+    store->ended = true;
     stopped(store->stopped_userdata);
 }
 
@@ -147,7 +148,7 @@ static void store_step(struct store *store)
     struct spool_range range;
 
     check_stopped(store);
-    if (store->phase != STORE_IDLE || store->stopped ||
+    if (store->phase != STORE_IDLE || store->stopped || store->ended ||
         !spool_range(store->options.spool, store->position, STORE_READ_BYTES, &range))
         return;
     struct store_batch *batch = mem_zalloc(sizeof *batch);
@@ -203,6 +204,8 @@ static void retry(void *userdata)
 {
     struct store *store = userdata;
 
+    if (store->ended)
+        return;
     if (store->phase == STORE_AWAY) {
         store_hello(store);
     } else if (store->phase == STORE_RETRYING && store->batch && !store->stopped) {
@@ -315,7 +318,7 @@ static void schema_checked(enum status status, const struct error *err, void *us
 
 static void store_hello(struct store *store)
 {
-    if (store->hello_running || store->stopped)
+    if (store->hello_running || store->stopped || store->ended)
         return;
     store->hello_running = true;
     db_schema_check(store->writer, SCHEMA_NEEDED, schema_checked, store);

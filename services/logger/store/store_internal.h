@@ -44,6 +44,7 @@ struct store {
     char why[sizeof(((struct error *)0)->message)]; /* "" = well */
     bool failed_before;
     void (*stopped)(void *userdata);
+    bool ended; /* stopped was called: nothing new begins */
     void *stopped_userdata;
 };
 
