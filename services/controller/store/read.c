@@ -362,6 +362,7 @@ static void refill_due(struct read *read, uint16_t shard, const struct engine_re
 
     db_txn_add(txn, &SQL_refill_due, rows, ARRAY_LEN(rows));
     db_txn_add(txn, &SQL_refill_due_next, next, ARRAY_LEN(next));
+    read->store->reads_in_flight++; /* read_end counts it off like those of ask() */
     db_txn_send(txn, refill_read, read);
 }
 
