@@ -206,6 +206,10 @@ static void on_load(const struct engine_command *command, void *userdata)
         shard->begin = command->load_begin;
         shard->begin.queues = arena_memdup(&node->arena, shard->begin.queues,
                                            shard->begin.queues_len * sizeof *shard->begin.queues);
+        for (uint32_t i = 0; i < shard->begin.queues_len; i++) {
+            struct engine_queue_name *name = (struct engine_queue_name *)&shard->begin.queues[i];
+            name->queue = arena_strdup(&node->arena, name->queue);
+        }
         shard->begin.key_hashes =
             arena_memdup(&node->arena, shard->begin.key_hashes,
                          shard->begin.key_hashes_len * sizeof *shard->begin.key_hashes);
