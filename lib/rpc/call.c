@@ -121,6 +121,30 @@ size_t rpc__header_count(const struct rpc_header *list)
     return n;
 }
 
+static void put_prefix(uint8_t *out, bool compressed, size_t len)
+{
+    out[0] = compressed;
+    out[1] = (uint8_t)(len >> 24);
+    out[2] = (uint8_t)(len >> 16);
+    out[3] = (uint8_t)(len >> 8);
+    out[4] = (uint8_t)len;
+}
+
+static enum status send_compressed(struct rpc_call *call, const ProtobufCMessage *message,
+                                   size_t len)
+{
+    enum rpc_compression compression = (enum rpc_compression)call->compression;
+    size_t bound = rpc__deflate_bound(compression, len);
+    uint8_t *out = h2_stream_reserve(&call->stream, RPC_PREFIX_BYTES + bound);
+
+    if (!out)
+        return STATUS_RESOURCE_EXHAUSTED;
+    len = rpc__deflate(compression, message, len, out + RPC_PREFIX_BYTES, bound);
+    put_prefix(out, true, len);
+    h2_stream_commit(&call->stream, RPC_PREFIX_BYTES + len);
+    return STATUS_OK;
+}
+
 enum status rpc__send(struct rpc_call *call, const ProtobufCMessage *message)
 {
     size_t len = protobuf_c_message_get_packed_size(message);
@@ -128,17 +152,31 @@ enum status rpc__send(struct rpc_call *call, const ProtobufCMessage *message)
 
     if (len > RPC_MESSAGE_BYTES_MAX)
         return STATUS_RESOURCE_EXHAUSTED;
+    if (call->compression != RPC_IDENTITY &&
+        (call->compress_small || len >= RPC_COMPRESS_BYTES_MIN))
+        return send_compressed(call, message, len);
     out = h2_stream_reserve(&call->stream, RPC_PREFIX_BYTES + len);
     if (!out)
         return STATUS_RESOURCE_EXHAUSTED;
-    out[0] = 0;
-    out[1] = (uint8_t)(len >> 24);
-    out[2] = (uint8_t)(len >> 16);
-    out[3] = (uint8_t)(len >> 8);
-    out[4] = (uint8_t)len;
+    put_prefix(out, false, len);
     protobuf_c_message_pack(message, out + RPC_PREFIX_BYTES);
     h2_stream_commit(&call->stream, RPC_PREFIX_BYTES + len);
     return STATUS_OK;
+}
+
+void rpc_call_set_compression(struct rpc_call *call, enum rpc_compression compression)
+{
+    bool named = compression != RPC_IDENTITY;
+
+    if (named && call->server && !call->headers_sent && call->peer_accepts & 1u << compression)
+        call->encoding_out = (uint8_t)compression;
+    call->compress_small = named;
+    call->compression = named && call->encoding_out == compression ? call->encoding_out : 0;
+}
+
+bool rpc_call_message_compressed(const struct rpc_call *call)
+{
+    return call->in_compressed;
 }
 
 enum status rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message)

@@ -5,7 +5,7 @@
 #include "internal.h"
 
 #define SLICE(text) ((struct slice){text, sizeof(text) - 1})
-#define HEADERS_FIXED 9 /* at most, beside metadata */
+#define HEADERS_FIXED 11 /* at most, beside metadata */
 #define USER_AGENT "grpc-c-plankton/" PLANKTON_VERSION
 
 void rpc__client_abort(struct rpc_call *call, enum status status, const char *fmt, ...)
@@ -130,6 +130,10 @@ static void on_header(struct h2_stream *stream, struct slice name, struct slice 
         call->grpc_message = rpc__percent_decode(arena, value);
     } else if (slice_eq(name, SLICE("grpc-status-details-bin"))) {
         call->grpc_details = arena_strndup(arena, value.data, value.len);
+    } else if (slice_eq(name, SLICE("grpc-encoding"))) {
+        enum rpc_compression compression = RPC_IDENTITY;
+        call->encoding_unknown = !rpc__compression_parse(value, &compression);
+        call->encoding_in = (uint8_t)compression;
     } else if (name.len > 0 && name.data[0] != ':' && rpc__metadata_value_is_valid(value)) {
         rpc__header_add(call, &call->metadata_in, name, value);
     }
@@ -143,6 +147,8 @@ static void on_headers(struct h2_stream *stream, enum h2_block block)
         call->metadata_in = NULL; /* says nothing about the call */
     else if (call->http_status != 200)
         rpc__input_close(call); /* a page of a proxy, not messages */
+    else if (call->encoding_unknown && call->grpc_status < 0)
+        rpc__client_abort(call, STATUS_INTERNAL, "the answer has a grpc-encoding not known here");
 }
 
 static void on_data(struct h2_stream *stream, struct slice bytes)
@@ -270,6 +276,11 @@ void rpc__client_attach(struct rpc_call *call, struct rpc_conn *conn)
     headers[n++] = (struct h2_header){SLICE("te"), SLICE("trailers")};
     headers[n++] = (struct h2_header){SLICE("content-type"), SLICE("application/grpc")};
     headers[n++] = (struct h2_header){SLICE("user-agent"), SLICE(USER_AGENT)};
+    headers[n++] = (struct h2_header){SLICE("grpc-accept-encoding"), SLICE(RPC_ACCEPT_ENCODING)};
+    if (call->encoding_out != RPC_IDENTITY)
+        headers[n++] = (struct h2_header){
+            SLICE("grpc-encoding"),
+            slice_of(rpc__compression_name((enum rpc_compression)call->encoding_out))};
     for (const struct rpc_header *header = call->headers_out; header; header = header->next)
         headers[n++] = (struct h2_header){header->name, header->value};
     call->conn = conn;
@@ -331,6 +342,7 @@ struct rpc_call *rpc_channel_call(struct rpc_channel *channel, const struct rpc_
             deadline_us = clock_monotonic_us() + options->timeout_ms * 1000;
         deadline_us = inherit(call, options, deadline_us);
         call->wait_for_ready = options->wait_for_ready;
+        call->encoding_out = call->compression = (uint8_t)options->compression;
     }
     if (deadline_us)
         rpc__call_set_deadline(call, deadline_us);

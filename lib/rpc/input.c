@@ -37,15 +37,35 @@ static void input_failed(struct rpc_call *call, const struct error *err)
         rpc__client_input_failed(call, err);
 }
 
+static enum status unpack(struct rpc_call *call, bool streams, struct slice bytes,
+                          ProtobufCMessage **ret, struct error *err)
+{
+    struct rpc_end *end = call->end;
+    const ProtobufCMessageDescriptor *desc =
+        end->server ? call->method->input : call->method->output;
+    enum status st;
+
+    if (call->in_compressed) {
+        st = rpc__inflate((enum rpc_compression)call->encoding_in, bytes, end->message_bytes_max,
+                          &bytes, err);
+        if (st != STATUS_OK)
+            return st;
+    }
+    st = rpc_unpack(desc, bytes, end->server && call->method->rejects_unknown && !streams,
+                    streams ? &end->scratch : &call->arena, ret, err);
+    if (call->in_compressed)
+        rpc__inflate_done();
+    if (st != STATUS_OK && !end->server)
+        err->status = STATUS_INTERNAL; /* the peer's answer is at fault, not our request */
+    return st;
+}
+
 static void deliver(struct rpc_call *call, struct slice bytes)
 {
     struct rpc_end *end = call->end;
     bool streams = input_streams(call);
-    const ProtobufCMessageDescriptor *desc =
-        end->server ? call->method->input : call->method->output;
     ProtobufCMessage *message = NULL;
     struct error err; /* not cleared: it is large, and whoever fails fills it */
-    enum status st;
 
     if (++call->messages_in > 1 && !streams) {
         error_set(&err, end->server ? STATUS_UNIMPLEMENTED : STATUS_INTERNAL,
@@ -53,11 +73,7 @@ static void deliver(struct rpc_call *call, struct slice bytes)
         input_failed(call, &err);
         return;
     }
-    st = rpc_unpack(desc, bytes, end->server && call->method->rejects_unknown && !streams,
-                    streams ? &end->scratch : &call->arena, &message, &err);
-    if (st != STATUS_OK) {
-        if (!end->server)
-            err.status = STATUS_INTERNAL; /* the peer's answer is at fault, not our request */
+    if (unpack(call, streams, bytes, &message, &err) != STATUS_OK) {
         input_failed(call, &err);
         return;
     }
@@ -79,11 +95,11 @@ static bool prefix_read(struct rpc_call *call, const char *data, size_t *ret_len
     struct error err;
 
     *ret_len = len;
-    if (p[0] == 0 && len <= call->end->message_bytes_max)
+    if (p[0] <= (call->encoding_in != RPC_IDENTITY) && len <= call->end->message_bytes_max)
         return true;
     if (p[0] > 1)
         error_set(&err, STATUS_INTERNAL, "bad message prefix");
-    else if (p[0] == 1)
+    else if (p[0] > (call->encoding_in != RPC_IDENTITY))
         error_set(&err, STATUS_INTERNAL, "a compressed message without grpc-encoding");
     else
         error_field(&err, STATUS_RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE", NULL,
@@ -103,6 +119,7 @@ static size_t parse(struct rpc_call *call, struct slice bytes)
         if (bytes.len - at - RPC_PREFIX_BYTES < len)
             break;
         const char *body = bytes.data + at + RPC_PREFIX_BYTES;
+        call->in_compressed = bytes.data[at] != 0;
         at += RPC_PREFIX_BYTES + len;
         deliver(call, (struct slice){body, len});
     }

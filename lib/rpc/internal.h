@@ -26,6 +26,9 @@
 #define RPC_AMPLIFY_BASE_BYTES (64u << 10) /* and this many for small ones */
 #define RPC_DETAILS_BYTES_MAX 6000 /* packed rich error: it must fit the peer's header limit */
 #define RPC_TIMEOUT_DIGITS_MAX 8
+/* Shorter messages are not worth it, unless the user has asked for this very call. */
+#define RPC_COMPRESS_BYTES_MIN 1024
+#define RPC_ACCEPT_ENCODING "identity,deflate,gzip"
 #define RPC_ERROR_DOMAIN "plankton"
 
 /* A header to send or one that was received: text in the call's arena. */
@@ -80,7 +83,14 @@ struct rpc_call {
     bool paused, remote_ended, end_told, input_closed;
     bool headers_sent, finished, half_closed, closing, closed;
     bool wait_for_ready, unlisted;
-    size_t swept_bytes; /* server: unsent output at the last sweep after the end, plus one */
+    /* enum rpc_compression: what messages from the peer and to it may be coded with (the two
+     * grpc-encoding), and what the next one to send is. */
+    uint8_t encoding_in, encoding_out, compression;
+    uint8_t peer_accepts; /* server: bits (1 << enum rpc_compression) */
+    bool compress_small;  /* the user has asked for it, not an option */
+    bool encoding_named;  /* the peer has sent grpc-encoding */
+    bool in_compressed;   /* of the last message received */
+    size_t swept_bytes;   /* server: unsent output at the last sweep after the end, plus one */
 };
 
 /* ---- end.c ---- */
@@ -127,6 +137,22 @@ bool rpc__metadata_is_binary(struct slice name);
 bool rpc__metadata_value_is_valid(struct slice value);
 enum status rpc__status_from_http(int32_t http_status);
 enum status rpc__status_from_h2(uint32_t error_code);
+
+/* ---- compress.c ---- */
+const char *rpc__compression_name(enum rpc_compression compression);
+bool rpc__compression_parse(struct slice name, enum rpc_compression *ret);
+/* A list of names, as bits; names not known are none. */
+uint32_t rpc__compression_list_parse(struct slice list);
+/* *ret is valid until rpc__inflate_done or the next call on this thread. Memory for at most
+ * bytes_max is taken. RESOURCE_EXHAUSTED above it, INTERNAL for what is not one whole message. */
+MUST_USE enum status rpc__inflate(enum rpc_compression compression, struct slice bytes,
+                                  size_t bytes_max, struct slice *ret, struct error *err);
+void rpc__inflate_done(void);
+/* Packs and compresses a message of len bytes into out, which has rpc__deflate_bound bytes. Returns
+ * how many are used. */
+size_t rpc__deflate_bound(enum rpc_compression compression, size_t len);
+size_t rpc__deflate(enum rpc_compression compression, const ProtobufCMessage *message, size_t len,
+                    uint8_t *out, size_t out_bytes);
 
 /* ---- details.c ---- */
 /* Text of grpc-status-details-bin, or an empty slice when err has nothing but a message. */

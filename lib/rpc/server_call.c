@@ -4,6 +4,7 @@
 #include "internal.h"
 
 #define SLICE(text) ((struct slice){text, sizeof(text) - 1})
+#define HEADERS_FIXED 4  /* :status, content-type, grpc-encoding, grpc-accept-encoding */
 #define TRAILERS_FIXED 4 /* grpc-status, grpc-message, details, grpc-accept-encoding */
 
 static const struct slice status_texts[] = {
@@ -11,6 +12,12 @@ static const struct slice status_texts[] = {
     SLICE("6"),  SLICE("7"),  SLICE("8"),  SLICE("9"),  SLICE("10"), SLICE("11"),
     SLICE("12"), SLICE("13"), SLICE("14"), SLICE("15"), SLICE("16"),
 };
+static const struct h2_header ok_headers[] = {
+    {SLICE(":status"), SLICE("200")},
+    {SLICE("content-type"), SLICE("application/grpc")},
+};
+static const struct h2_header accept_encoding = {SLICE("grpc-accept-encoding"),
+                                                 SLICE(RPC_ACCEPT_ENCODING)};
 static const struct h2_header ok_trailers[] = {{SLICE("grpc-status"), SLICE("0")}};
 
 static size_t add_headers(struct h2_header *out, size_t n, const struct rpc_header *list)
@@ -28,10 +35,20 @@ static void send_headers(struct rpc_call *call)
     if (call->headers_sent)
         return;
     call->headers_sent = true;
-    struct h2_header *headers =
-        arena_alloc(&call->arena, (2 + rpc__header_count(call->headers_out)) * sizeof *headers);
-    headers[0] = (struct h2_header){SLICE(":status"), SLICE("200")};
-    headers[1] = (struct h2_header){SLICE("content-type"), SLICE("application/grpc")};
+    if (!call->headers_out && call->encoding_out == RPC_IDENTITY && !call->encoding_named) {
+        h2_respond(&call->stream, ok_headers, ARRAY_LEN(ok_headers), false);
+        return;
+    }
+    struct h2_header *headers = arena_alloc(
+        &call->arena, (HEADERS_FIXED + rpc__header_count(call->headers_out)) * sizeof *headers);
+    memcpy(headers, ok_headers, sizeof ok_headers);
+    if (call->encoding_out != RPC_IDENTITY)
+        headers[n++] = (struct h2_header){
+            SLICE("grpc-encoding"),
+            slice_of(rpc__compression_name((enum rpc_compression)call->encoding_out))};
+    /* Of use only to a client that compresses. */
+    if (call->encoding_named)
+        headers[n++] = accept_encoding;
     n = add_headers(headers, n, call->headers_out);
     h2_respond(&call->stream, headers, n, false);
 }
@@ -97,8 +114,8 @@ void rpc_call_fail(struct rpc_call *call, const struct error *err)
     struct h2_header *block =
         arena_alloc(&call->arena, (2 + TRAILERS_FIXED + custom) * sizeof *block);
     if (!call->headers_sent) {
-        block[n++] = (struct h2_header){SLICE(":status"), SLICE("200")};
-        block[n++] = (struct h2_header){SLICE("content-type"), SLICE("application/grpc")};
+        memcpy(block, ok_headers, sizeof ok_headers);
+        n = ARRAY_LEN(ok_headers);
     }
     block[n++] = (struct h2_header){SLICE("grpc-status"), status_texts[status]};
     if (err->message[0])
@@ -108,7 +125,7 @@ void rpc_call_fail(struct rpc_call *call, const struct error *err)
     if (details.len > 0)
         block[n++] = (struct h2_header){SLICE("grpc-status-details-bin"), details};
     if (call->encoding_unknown)
-        block[n++] = (struct h2_header){SLICE("grpc-accept-encoding"), SLICE("identity")};
+        block[n++] = accept_encoding;
     n = add_headers(block, n, call->trailers_out);
     if (!call->headers_sent) {
         call->headers_sent = true;
@@ -217,7 +234,12 @@ static void on_reserved(struct rpc_call *call, struct slice name, struct slice v
         else
             rpc__call_set_deadline(call, clock_monotonic_us() + timeout_us);
     } else if (slice_eq(name, SLICE("grpc-encoding"))) {
-        call->encoding_unknown = !slice_eq(value, SLICE("identity"));
+        enum rpc_compression compression = RPC_IDENTITY;
+        call->encoding_unknown = !rpc__compression_parse(value, &compression);
+        call->encoding_in = (uint8_t)compression;
+        call->encoding_named = true;
+    } else if (slice_eq(name, SLICE("grpc-accept-encoding"))) {
+        call->peer_accepts = (uint8_t)rpc__compression_list_parse(value);
     }
 }
 
@@ -350,6 +372,10 @@ static void on_headers(struct h2_stream *stream, enum h2_block block)
     call->headers_done = true;
     if (!headers_are_good(call))
         return;
+    if (server->options.compression != RPC_IDENTITY) {
+        rpc_call_set_compression(call, server->options.compression);
+        call->compress_small = false;
+    }
     rpc_call_ref(call);
     if (!call->admitted && server->authorize) {
         call->authorizing = true;

@@ -75,8 +75,11 @@ static struct echo_call *echo_call_new(struct rpc_call *call)
 static void echo_metadata(struct rpc_call *call)
 {
     const char *text = rpc_call_metadata(call, "x-echo");
+    const char *compression = rpc_call_metadata(call, "x-compress");
     struct slice binary;
 
+    if (compression)
+        rpc_call_set_compression(call, str_eq(compression, "gzip") ? RPC_GZIP : RPC_DEFLATE);
     if (text)
         rpc_call_set_header(call, "x-echo", text);
     if (rpc_call_metadata_bin(call, "x-echo-bin", &binary))
@@ -90,6 +93,7 @@ static void unary(struct rpc_call *call, const Plankton__Test__EchoRequest *requ
     struct echo_service *service = rpc_call_service(call);
 
     service->calls++;
+    service->compressed_in += rpc_call_message_compressed(call);
     echo_metadata(call);
     if (request->fail_with) {
         fail(call, request);
@@ -173,12 +177,17 @@ static void bidi_message(struct rpc_call *call, const ProtobufCMessage *message,
     struct arena arena AUTO(arena_fini);
 
     arena_init(&arena, 0);
+    self->service->compressed_in += rpc_call_message_compressed(call);
     if (request->fail_with) {
         fail(call, request);
         return;
     }
     fill(&arena, request, &reply);
     for (uint32_t i = 0; i < MAX_OF(request->count, 1u); i++) {
+        if (str_eq(request->text, "plain"))
+            rpc_call_set_compression(call, RPC_IDENTITY);
+        else if (str_eq(request->text, "gzip"))
+            rpc_call_set_compression(call, RPC_GZIP);
         reply.number = ++self->sent;
         if (plankton_test_echo_bidi_send(call, &reply) != STATUS_OK)
             return;

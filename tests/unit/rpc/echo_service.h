@@ -7,8 +7,8 @@
 struct echo_service {
     struct loop *loop;
     size_t calls, closed, cancelled, expired;
-    size_t bytes_in;
-    bool pause_input; /* streaming calls read nothing until echo_service_resume */
+    size_t bytes_in, compressed_in; /* messages that came compressed */
+    bool pause_input;               /* streaming calls read nothing until echo_service_resume */
     struct rpc_call *paused;
 };
 extern const struct plankton_test_echo_ops echo_service_ops;

@@ -12,6 +12,7 @@ int main(void)
     suite_add_tcase(suite, wire_tests());
     suite_add_tcase(suite, glue_tests());
     suite_add_tcase(suite, call_tests());
+    suite_add_tcase(suite, compress_tests());
     suite_add_tcase(suite, channel_tests());
     suite_add_tcase(suite, raw_tests());
     srunner_run_all(runner, CK_NORMAL);

@@ -41,6 +41,8 @@ struct rpc_service_desc {
 };
 
 /* ---- both ends ---- */
+/* Codings of a message: none, RFC 1952, RFC 1950. */
+enum rpc_compression { RPC_IDENTITY, RPC_GZIP, RPC_DEFLATE };
 struct rpc_callbacks {
     void (*on_message)(struct rpc_call *call, const ProtobufCMessage *message,
                        void *userdata); /* streaming input; NULL = none expected */
@@ -67,6 +69,12 @@ rpc_call_metadata(const struct rpc_call *call,
                   const char *name); /* request metadata (server), response's (client); or NULL */
 /* The decoded value of a "-bin" name, in the call's arena; false when absent or not base64. */
 bool rpc_call_metadata_bin(struct rpc_call *call, const char *name, struct slice *ret);
+/* How messages are sent from the next one on, however short. A call has one coding: on the server
+ * the last one named before the first message, on the client that of its options. It and
+ * RPC_IDENTITY may alternate; any other, and on the server one that the client does not accept,
+ * means RPC_IDENTITY. */
+void rpc_call_set_compression(struct rpc_call *call, enum rpc_compression compression);
+bool rpc_call_message_compressed(const struct rpc_call *call); /* the last one received */
 const char *rpc_call_peer(const struct rpc_call *call);
 bool rpc_call_peer_is_local(const struct rpc_call *call);   /* loopback or unix socket */
 int64_t rpc_call_remaining_ms(const struct rpc_call *call); /* to its deadline; INT64_MAX = none */
@@ -82,6 +90,8 @@ struct rpc_server_options {
     uint64_t preface_timeout_ms;       /* 0 = 10 s */
     uint64_t answer_timeout_ms; /* 0 = 60 s: an answer that the client does not take for so long is
                                    dropped */
+    enum rpc_compression compression; /* of messages from 1 KiB on, to clients that accept it;
+                                         default RPC_IDENTITY */
 };
 /* Decides who calls, before the handler: must end in rpc_call_admit (principal kept with the call)
  * or rpc_call_fail, now or later. */
@@ -149,7 +159,8 @@ struct rpc_call_options {
     bool wait_for_ready;         /* queue while the channel is failing, else UNAVAILABLE at once */
     const char *authorization;   /* overrides the channel's */
     const char *const *metadata; /* name, value, …, NULL */
-    const struct rpc_call *parent; /* deadline and cancellation are inherited */
+    const struct rpc_call *parent;    /* deadline and cancellation are inherited */
+    enum rpc_compression compression; /* of messages from 1 KiB on; default RPC_IDENTITY */
 };
 /* Streaming or unary call; the first message is sent with rpc_call_send, the input closed with
  * rpc_call_half_close. The returned pointer is valid until on_close returns (take a reference to
