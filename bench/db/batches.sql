@@ -19,15 +19,15 @@ select seq from shard where id = $1::smallint;
 -- name: batches_insert
 -- One task per element.
 insert into task (id, created_at, namespace_id, state, priority, type, queue, parameters)
-select u.id, u.created_at, 1, 1, 5, u.type, u.queue, u.parameters
-from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[]) as u (id, created_at, type, queue, parameters);
+select unnest($1::uuid[]), unnest($2::timestamptz[]), 1, 1, 5, unnest($3::text[]), unnest($4::text[]), unnest($5::text[]);
 
 -- name: batches_succeed
 -- Every one of these tasks ends.
 update task t
 set state = 4, attempt = 1, recorded_by = 1, closed_by_report = true, worker_id = u.worker_id, started_at = u.started_at,
     finished_at = u.finished_at, result = u.result
-from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::text[]) as u (id, worker_id, started_at, finished_at, result)
+from (select unnest($1::uuid[]) as id, unnest($2::uuid[]) as worker_id, unnest($3::timestamptz[]) as started_at,
+          unnest($4::timestamptz[]) as finished_at, unnest($5::text[]) as result) u
 where t.id = u.id and t.state not between 4 and 7;
 
 -- name: batches_journal

@@ -4,12 +4,6 @@
 
 #include "store_internal.h"
 
-/* Hot statements keep one plan: a plan made while a partition was empty must not stay, nor each
- * execution be planned anew. */
-#define WRITER_SETTINGS                                                                            \
-    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c "       \
-    "enable_mergejoin=off"
-
 static void writer_state(struct db_conn *conn, bool up, const struct error *err, void *userdata)
 {
     keeper_connection(userdata, up, err);
@@ -40,11 +34,11 @@ struct store *store_new(struct loop *loop, const struct store_options *options,
                                 .application_name = store->application_name,
                                 .statement_timeout_ms = options->statement_timeout_ms,
                                 .lock_timeout_ms = options->lock_timeout_ms,
-                                .settings = options->pooler_transaction ? NULL : WRITER_SETTINGS,
+                                .settings =
+                                    options->pooler_transaction ? NULL : STORE_SESSION_SETTINGS,
                                 .pooler_transaction = options->pooler_transaction};
     store->writer = db_connect(loop, &writer, writer_state, store);
     struct db_options reader = writer;
-    reader.settings = NULL;
     reader.application_name = "plankton-controller-read";
     store->readers =
         db_pool_new(loop, &reader, options->read_connections ? options->read_connections : 2);

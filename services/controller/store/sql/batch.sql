@@ -26,19 +26,19 @@ select * from unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::integer[]
                      $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[]);
 
 -- name: batch_task_insert_plain
--- New lone tasks with nothing special: the hot form.
+-- New lone tasks with nothing special: the hot form. In the select list arrays are read as they come; in FROM they would be put down
+-- and read again (a fifth of the time).
 insert into task (id, created_at, namespace_id, state, priority, type, queue, parameters)
-select u.id, u.created_at, u.namespace_id, u.state, u.priority, u.type, u.queue, u.parameters
-from unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::smallint[], $5::smallint[], $6::text[], $7::text[], $8::text[])
-    as u (id, created_at, namespace_id, state, priority, type, queue, parameters);
+select unnest($1::uuid[]), unnest($2::timestamptz[]), unnest($3::integer[]), unnest($4::smallint[]), unnest($5::smallint[]),
+    unnest($6::text[]), unnest($7::text[]), unnest($8::text[]);
 
 -- name: batch_task_succeed
 -- Tasks that ended well; each must meet one row that is not final.
 update task t
 set state = 4, attempt = u.attempt, recorded_by = u.attempt, closed_by_report = true, worker_id = u.worker_id,
     started_at = u.started_at, finished_at = u.finished_at, result = u.result
-from unnest($1::uuid[], $2::integer[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::text[])
-    as u (id, attempt, worker_id, started_at, finished_at, result)
+from (select unnest($1::uuid[]) as id, unnest($2::integer[]) as attempt, unnest($3::uuid[]) as worker_id,
+          unnest($4::timestamptz[]) as started_at, unnest($5::timestamptz[]) as finished_at, unnest($6::text[]) as result) u
 where t.id = u.id and t.state not between 4 and 7;
 
 -- name: batch_task_update
