@@ -202,6 +202,7 @@ static void open_store(struct logger *self)
                                     .spool = ingest_spool(self->api.ingest),
                                     .retention_ms = settings->retention_ms,
                                     .statement_timeout_ms = settings->statement_timeout_ms,
+                                    .pace_ms = settings->store_pace_ms,
                                     .read_connections = (size_t)settings->read_connections,
                                     .pooler_transaction = settings->pooler_transaction};
 

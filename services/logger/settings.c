@@ -25,6 +25,8 @@ const struct conf_option logger_options[] = {
     OPTION("read-connections", CONF_INT, "2", 1, 16, read_connections, "connections for queries"),
     OPTION("statement-timeout", CONF_DURATION, "30s", 100, 600000, statement_timeout_ms,
            "longest SQL statement"),
+    OPTION("store-pace", CONF_DURATION, "200ms", 0, 60000, store_pace_ms,
+           "small transactions begin no sooner after each other; nobody waits for them"),
     OPTION("retention", CONF_DURATION, "14d", 0, 3650 * DAY_MS, retention_ms,
            "logs and history of older tasks and runs are dropped, a day at a time; 0: never"),
     OPTION("segment-size", CONF_BYTES, "64Mi", 64 * KIB, 1024 * MIB, segment_bytes,

@@ -10,7 +10,8 @@ struct logger_settings {
         *file_sink_records, *file_sink_fsync;
     int64_t file_sink_rotate_bytes, file_sink_keep;
     int64_t segment_bytes, spool_bytes;
-    int64_t tail_wait_ms, unknown_wait_ms, retention_ms, statement_timeout_ms, read_connections;
+    int64_t tail_wait_ms, unknown_wait_ms, retention_ms, statement_timeout_ms, read_connections,
+        store_pace_ms;
     bool pooler_transaction, sink_events, sink_fsync;
 };
 extern const struct conf_option logger_options[];

@@ -15,9 +15,10 @@
 #include "logger_metrics.h"
 #include "sinks/json_lines.h"
 
-#define STEP_BYTES ((size_t)1 << 20) /* of the spool at once; the JSON is some four times as long  \
-                                      */
+/* Of the spool at once; the JSON is some four times as long. */
+#define STEP_BYTES ((size_t)1 << 20)
 #define STEP_BYTES_MAX (RECORD_BYTES_MAX + FRAME_HEAD_BYTES) /* … when a record is larger */
+#define PACE_MS 100 /* between two small steps: nobody waits for them */
 #define RETRY_MS_MIN 1000
 #define RETRY_MS_MAX 30000
 #define PATH_BYTES 4096
@@ -37,7 +38,8 @@ struct file_sink {
     int fd, cursor_fd;
     bool is_open; /* the directory was looked at */
     bool busy;
-    struct loop_timer *retry;
+    struct loop_timer *retry; /* and the pace */
+    uint64_t begun_us;        /* the last step */
     uint64_t retry_ms;
     char error[sizeof(((struct error *)0)->message)];
     int64_t seen_us; /* when the last record written came in */
@@ -276,6 +278,7 @@ static void step_done(void *userdata)
 static void sink_submit(struct file_sink *sink)
 {
     sink->busy = true;
+    sink->begun_us = loop_now_us(sink->loop);
     sink->data = mem_alloc(sink->range.len + 1);
     if (loop_pool(sink->loop, step_work, step_done, sink, NULL) == STATUS_OK)
         return;
@@ -286,9 +289,21 @@ static void sink_submit(struct file_sink *sink)
     loop_timer_start(sink->retry, RETRY_MS_MIN, 0);
 }
 
+static bool paced(struct file_sink *sink)
+{
+    uint64_t now = loop_now_us(sink->loop), due = sink->begun_us + PACE_MS * 1000;
+    uint64_t pending = spool_durable(sink->spool) - sink->cursor.lsn;
+
+    if (now >= due || pending >= STEP_BYTES)
+        return false;
+    if (pending)
+        loop_timer_start(sink->retry, (due - now) / 1000 + 1, 0);
+    return true;
+}
+
 static void sink_step(struct file_sink *sink)
 {
-    if (sink->busy || sink->stopped)
+    if (sink->busy || sink->stopped || paced(sink))
         return;
     if (!sink->is_open ||
         spool_range(sink->spool, sink->cursor.lsn, sink->step_bytes, &sink->range))

@@ -143,21 +143,43 @@ static void build_done(void *userdata)
     store_commit(store);
 }
 
+/* What is durable can wait: nobody waits for the store, readers see what the spool has.
+ * Transactions at once for each event of a quiet system would cost the server, and the disk that
+ * everybody commits to, many times as much, and leave a row for each. */
+static bool paced(struct store *store)
+{
+    uint64_t now = loop_now_us(store->loop),
+             due = store->begun_us + (uint64_t)store->options.pace_ms * 1000;
+    uint64_t pending = spool_durable(store->options.spool) - store->position;
+
+    if (now >= due || pending >= STORE_MUCH_BYTES)
+        return false;
+    if (pending)
+        loop_timer_start(store->pace, (due - now) / 1000 + 1, 0);
+    return true;
+}
+
 static void store_step(struct store *store)
 {
     struct spool_range range;
 
     check_stopped(store);
-    if (store->phase != STORE_IDLE || store->stopped || store->ended ||
+    if (store->phase != STORE_IDLE || store->stopped || store->ended || paced(store) ||
         !spool_range(store->options.spool, store->position, STORE_READ_BYTES, &range))
         return;
     struct store_batch *batch = mem_zalloc(sizeof *batch);
     arena_init(&batch->arena, 0);
     batch->range = range;
     batch->begin = store->position;
+    store->begun_us = loop_now_us(store->loop);
     batch->data = mem_alloc(range.len);
     store->batch = batch;
     batch_build(store);
+}
+
+static void pace_over(void *userdata)
+{
+    store_step(userdata);
 }
 
 void store_committed(struct store *store)
@@ -439,6 +461,7 @@ struct store *store_new(struct loop *loop, const struct store_options *options,
     store->seen_us = clock_unix_us();
     snprintf(store->why, sizeof store->why, "the database has not been reached yet");
     store->retry = loop_timer_new(loop, retry, store);
+    store->pace = loop_timer_new(loop, pace_over, store);
     store->hourly = loop_timer_new(loop, hourly, store);
     loop_timer_start(store->hourly, 5000, HOUR_MS);
     store->writer = db_connect(loop, &db, writer_state, store);
@@ -482,6 +505,7 @@ void store_free(struct store *store)
     db_conn_free(store->looker);
     db_pool_free(store->readers);
     loop_timer_free(store->retry);
+    loop_timer_free(store->pace);
     loop_timer_free(store->hourly);
     batch_free(store);
     free(store);

@@ -18,6 +18,7 @@ struct store_options {
     struct spool *spool;
     int64_t retention_ms; /* days before it are dropped; 0 = never */
     int64_t statement_timeout_ms;
+    int64_t pace_ms; /* between two beginnings of a batch, unless there is much to store */
     size_t read_connections;
     bool pooler_transaction;
 };

@@ -5,8 +5,9 @@
 #include "store/store.h"
 
 #define STORE_READ_BYTES                                                                           \
-    ((size_t)8 << 20)             /* of the spool for one batch; more than the largest record */
-#define STORE_DAYS_KNOWN_MAX 1024 /* partitions remembered as there */
+    ((size_t)8 << 20) /* of the spool for one batch; more than the largest record */
+#define STORE_MUCH_BYTES ((uint64_t)1 << 20) /* of the spool; not waited for */
+#define STORE_DAYS_KNOWN_MAX 1024            /* partitions remembered as there */
 
 enum store_phase {
     STORE_AWAY, /* not connected, or the schema and the place are not known yet */
@@ -32,7 +33,8 @@ struct store {
     void *userdata;
     struct db_conn *writer, *looker;
     struct db_pool *readers;
-    struct loop_timer *retry, *hourly;
+    struct loop_timer *retry, *pace, *hourly;
+    uint64_t begun_us; /* the last batch */
     enum store_phase phase;
     bool hello_running;        /* schema, place and sources are being asked for */
     struct store_batch *batch; /* NULL while idle or away */
@@ -43,8 +45,8 @@ struct store {
     uint64_t commit_begin_us;
     char why[sizeof(((struct error *)0)->message)]; /* "" = well */
     bool failed_before;
-    void (*stopped)(void *userdata);
     bool ended; /* stopped was called: nothing new begins */
+    void (*stopped)(void *userdata);
     void *stopped_userdata;
 };
 

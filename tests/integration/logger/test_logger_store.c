@@ -18,12 +18,14 @@
 #define WAIT_MS 30000
 #define POLL_MS 1
 #define RECORDS 2000
+#define MUCH_BYTES (1u << 21)
 
 static PGconn *pg;
 static struct loop *loop;
 static struct spool *spool;
 static struct store *store;
 static struct id instance;
+static int64_t pace_ms;
 static char dir[64];
 static struct buf batch;
 static uint64_t next_number;
@@ -91,6 +93,7 @@ static void open_store(void)
                                     .instance = instance,
                                     .spool = spool,
                                     .statement_timeout_ms = 10000,
+                                    .pace_ms = pace_ms,
                                     .read_connections = 1};
 
     store = store_new(loop, &options, &callbacks, NULL);
@@ -133,12 +136,15 @@ static void teardown(void)
     ck_assert_int_eq(system(command), 0);
 }
 
-static bool everything_is_stored;
-
 static void look(void *userdata)
 {
-    everything_is_stored = store_position(store) == spool_end(spool);
-    if (everything_is_stored)
+    if (store_position(store) == spool_end(spool))
+        loop_stop(loop);
+}
+
+static void look_durable(void *userdata)
+{
+    if (spool_durable(spool) == spool_end(spool))
         loop_stop(loop);
 }
 
@@ -148,16 +154,21 @@ static void timed_out(void *userdata)
                  store_trouble(store) ? store_trouble(store) : "");
 }
 
-static void wait_stored(void)
+static void wait_for(void (*look_at)(void *userdata))
 {
     struct loop_timer *guard = loop_timer_new(loop, timed_out, NULL),
-                      *poll = loop_timer_new(loop, look, NULL);
+                      *poll = loop_timer_new(loop, look_at, NULL);
 
     loop_timer_start(guard, WAIT_MS, 0);
     loop_timer_start(poll, POLL_MS, POLL_MS);
     loop_run(loop);
     loop_timer_free(poll);
     loop_timer_free(guard);
+}
+
+static void wait_stored(void)
+{
+    wait_for(look);
 }
 
 /* ---- records ---- */
@@ -265,6 +276,27 @@ START_TEST(a_spool_is_stored_as_a_few_rows)
     check_once(RECORDS);
     ck_assert_int_lt(strtol(sql("select count(*) from event_chunk"), NULL, 10), RECORDS / 50);
     ck_assert_int_lt(strtol(sql("select count(*) from log_chunk"), NULL, 10), RECORDS / 5);
+}
+END_TEST
+
+START_TEST(little_waits_for_the_pace_and_much_does_not)
+{
+    store_free(store);
+    pace_ms = WAIT_MS * 10;
+    open_store();
+    put_event(0);
+    wait_stored();
+    /* each is durable, and kicks the store, before the next is put */
+    for (uint64_t i = 1; i <= 20; i++) {
+        put_event(i);
+        wait_for(look_durable);
+    }
+    ck_assert_str_eq(sql("select last_number from log_source"), "1");
+    for (uint64_t seq = 1; spool_end(spool) - spool_durable(spool) < MUCH_BYTES; seq += 2)
+        put_lines(0, seq, 0);
+    wait_stored();
+    ck_assert_str_eq(sql("select last_number from log_source"), "21");
+    ck_assert_str_eq(sql("select count(*) from event_chunk"), "2");
 }
 END_TEST
 
@@ -415,6 +447,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, every_statement_prepares);
     tcase_add_test(tcase, a_spool_is_stored_as_a_few_rows);
+    tcase_add_test(tcase, little_waits_for_the_pace_and_much_does_not);
     tcase_add_test(tcase, lost_connections_cost_and_double_nothing);
     tcase_add_test(tcase, a_commit_whose_answer_is_lost_is_not_repeated);
     tcase_add_test(tcase, a_place_that_was_moved_behind_its_back_is_taken_as_it_is);
