@@ -6,6 +6,7 @@
 
 #include "base/id.h"
 #include "base/slice.h"
+#include "plankton/v1/task_logger.rpc.h"
 
 enum status client_open(const struct invocation *in, struct client *ret, struct error *err)
 {
@@ -53,9 +54,13 @@ void client_catch_interrupt(struct client *client)
 
 static bool is_logger(const struct rpc_method *method)
 {
-    static const char LOGGER[] = "/plankton.v1.TaskLogger/";
+    const struct rpc_service_desc *logger = &plankton_v1_task_logger_desc;
 
-    return strncmp(method->path, LOGGER, sizeof LOGGER - 1) == 0;
+    for (size_t i = 0; i < logger->method_count; i++) {
+        if (logger->methods[i] == method)
+            return true;
+    }
+    return false;
 }
 
 enum status client_channel(struct client *client, const struct rpc_method *method,

@@ -2,16 +2,8 @@
 /* One channel to each service. A first health check makes them connect; they come back by
  * themselves after that. */
 #include "gateway.h"
-#include "grpc/health/v1/health.pb-c.h"
+#include "grpc/health/v1/health.rpc.h"
 #include "log/log.h"
-
-static const struct rpc_method health_check = {
-    .path = "/grpc.health.v1.Health/Check",
-    .name = "Check",
-    .kind = RPC_UNARY,
-    .input = &grpc__health__v1__health_check_request__descriptor,
-    .output = &grpc__health__v1__health_check_response__descriptor,
-};
 
 struct watcher {
     struct gateway *gateway;
@@ -45,7 +37,8 @@ static void state_cb(enum rpc_channel_state state, void *userdata)
 }
 
 /* The answer does not matter: a service that answers is connected, and its channel says so. */
-static void checked_cb(const ProtobufCMessage *response, const struct error *err, void *userdata)
+static void checked_cb(const Grpc__Health__V1__HealthCheckResponse *response,
+                       const struct error *err, void *userdata)
 {
     log_debug("backend.checked", LOG_STR("status", status_name(err->status)));
 }
@@ -56,7 +49,7 @@ static void connect_channel(struct rpc_channel *channel)
     Grpc__Health__V1__HealthCheckRequest request;
 
     grpc__health__v1__health_check_request__init(&request);
-    rpc_channel_unary(channel, &health_check, &options, &request.base, checked_cb, NULL);
+    grpc_health_v1_health_check_call(channel, &options, &request, checked_cb, NULL);
 }
 
 enum status backends_start(struct gateway *gateway, struct error *err)

@@ -102,14 +102,31 @@ void rpc__cancel_children(struct rpc_call *call)
 void rpc__header_add(struct rpc_call *call, struct rpc_header **list, struct slice name,
                      struct slice value)
 {
-    struct rpc_header *header = arena_alloc(&call->arena, sizeof *header);
+    struct rpc_header *header =
+        arena_alloc(&call->arena, sizeof *header + name.len + value.len + 1);
+    char *text = (char *)(header + 1);
 
-    header->name = (struct slice){arena_strndup(&call->arena, name.data, name.len), name.len};
-    header->value = (struct slice){arena_strndup(&call->arena, value.data, value.len), value.len};
+    memcpy(text, name.data, name.len);
+    memcpy(text + name.len, value.data, value.len);
+    text[name.len + value.len] = '\0';
+    header->name = (struct slice){text, name.len};
+    header->value = (struct slice){text + name.len, value.len};
     header->next = NULL;
     while (*list)
         list = &(*list)->next;
     *list = header;
+}
+
+void rpc__metadata_add(struct rpc_call *call, struct rpc_header **list, const char *name,
+                       struct slice value)
+{
+    struct slice key = slice_of(name), text;
+
+    if (!rpc__metadata_name_is_free(key))
+        return;
+    text = rpc__metadata_to_wire(&call->arena, key, value);
+    if (rpc__metadata_value_is_valid(text))
+        rpc__header_add(call, list, key, text);
 }
 
 size_t rpc__header_count(const struct rpc_header *list)
@@ -212,37 +229,61 @@ void rpc_call_resume(struct rpc_call *call)
     rpc__end_pump_later(call);
 }
 
-static const struct rpc_header *find_metadata(const struct rpc_call *call, const char *name)
+/* The header after `from` (NULL: the first) that has this name. */
+static const struct rpc_header *find_metadata(const struct rpc_call *call,
+                                              const struct rpc_header *from, const char *name)
 {
-    for (const struct rpc_header *header = call->metadata_in; header; header = header->next) {
-        if (slice_is(header->name, name))
-            return header;
-    }
-    return NULL;
+    const struct rpc_header *header = from ? from->next : call->metadata_in;
+
+    while (header && !slice_is(header->name, name))
+        header = header->next;
+    return header;
+}
+
+const char *rpc_call_metadata_nth(const struct rpc_call *call, const char *name, size_t n)
+{
+    const struct rpc_header *header = find_metadata(call, NULL, name);
+
+    while (header && n-- > 0)
+        header = find_metadata(call, header, name);
+    return header ? header->value.data : NULL;
 }
 
 const char *rpc_call_metadata(const struct rpc_call *call, const char *name)
 {
-    const struct rpc_header *header = find_metadata(call, name);
+    return rpc_call_metadata_nth(call, name, 0);
+}
 
-    return header ? header->value.data : NULL;
+bool rpc_call_metadata_bin_nth(struct rpc_call *call, const char *name, size_t n, struct slice *ret)
+{
+    const struct rpc_header *header = find_metadata(call, NULL, name);
+    const char *at = header ? header->value.data : NULL;
+    size_t len;
+    char *out;
+
+    /* Duplicates may have been joined by commas, which base64 does not have. */
+    for (; at && n > 0; n--) {
+        at = strchr(at, ',');
+        if (at) {
+            at += 1 + strspn(at + 1, " ");
+            continue;
+        }
+        header = find_metadata(call, header, name);
+        at = header ? header->value.data : NULL;
+    }
+    if (!at)
+        return false;
+    len = strcspn(at, ", ");
+    out = arena_alloc(&call->arena, len + 4);
+    if (!text_from_base64(at, len, out, &len))
+        return false;
+    *ret = (struct slice){out, len};
+    return true;
 }
 
 bool rpc_call_metadata_bin(struct rpc_call *call, const char *name, struct slice *ret)
 {
-    const struct rpc_header *header = find_metadata(call, name);
-    char *out;
-    size_t len;
-
-    if (!header)
-        return false;
-    /* Duplicates may have been joined by commas; the first one is taken, as for text. */
-    len = strcspn(header->value.data, ",");
-    out = arena_alloc(&call->arena, len + 4);
-    if (!text_from_base64(header->value.data, len, out, &len))
-        return false;
-    *ret = (struct slice){out, len};
-    return true;
+    return rpc_call_metadata_bin_nth(call, name, 0, ret);
 }
 
 int64_t rpc_call_remaining_ms(const struct rpc_call *call)

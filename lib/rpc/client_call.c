@@ -303,8 +303,7 @@ static void add_metadata(struct rpc_call *call, const struct rpc_call_options *o
     if (!options || !options->metadata)
         return;
     for (const char *const *pair = options->metadata; pair[0] && pair[1]; pair += 2)
-        rpc__header_add(call, &call->headers_out, slice_of(pair[0]),
-                        rpc__metadata_to_wire(&call->arena, pair[0], pair[1]));
+        rpc__metadata_add(call, &call->headers_out, pair[0], slice_of(pair[1]));
 }
 
 /* The call ends with its parent, and no later. */

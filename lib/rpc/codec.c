@@ -143,16 +143,26 @@ bool rpc__content_type_is_grpc(struct slice text)
     return text.len == len || text.data[len] == '+' || text.data[len] == ';';
 }
 
-struct slice rpc__metadata_to_wire(struct arena *arena, const char *name, const char *value)
+struct slice rpc__metadata_to_wire(struct arena *arena, struct slice name, struct slice value)
 {
-    size_t len = strlen(value);
     char *out;
 
-    if (!rpc__metadata_is_binary(slice_of(name)))
-        return slice_of(value);
-    out = arena_alloc(arena, text_base64_bytes(len));
-    text_to_base64(value, len, false, false, out);
+    if (!rpc__metadata_is_binary(name))
+        return value;
+    out = arena_alloc(arena, text_base64_bytes(value.len));
+    text_to_base64(value.data, value.len, false, false, out);
     return slice_of(out);
+}
+
+bool rpc__metadata_name_is_free(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.data[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
+            return false;
+    }
+    return name.len > 0 && (name.len < 5 || memcmp(name.data, "grpc-", 5) != 0) &&
+           !slice_is(name, "te") && !slice_is(name, "content-type");
 }
 
 bool rpc__metadata_is_binary(struct slice name)

@@ -12,6 +12,8 @@
 #define DETAILS_MAX 3
 #define VIOLATION_TEXT_BYTES 400
 #define VIOLATIONS_SENT_MAX 50
+#define VIOLATIONS_BYTES_MAX (RPC_DETAILS_BYTES_MAX - 1500) /* the rest is for the other details   \
+                                                             */
 
 static const char *last_part(const char *type_url)
 {
@@ -61,7 +63,7 @@ static Google__Protobuf__Any *bad_request_any(struct arena *arena, const struct 
         list[n].field = (char *)(v->field ? v->field : "");
         list[n].description = violation_text(arena, v);
         bytes += strlen(list[n].field) + strlen(list[n].description) + 16;
-        if (n > 0 && bytes > RPC_DETAILS_BYTES_MAX / 2)
+        if (n > 0 && bytes > VIOLATIONS_BYTES_MAX)
             break;
         bad.field_violations[n] = &list[n];
         n++;
@@ -76,7 +78,18 @@ static Google__Protobuf__Any *bad_request_any(struct arena *arena, const struct 
     return to_any(arena, TYPE_URL("google.rpc.BadRequest"), &bad.base);
 }
 
-struct slice rpc__details_encode(struct arena *arena, const struct error *err)
+static Google__Protobuf__Any *retry_any(struct arena *arena, uint32_t after_ms)
+{
+    Google__Rpc__RetryInfo retry = GOOGLE__RPC__RETRY_INFO__INIT;
+    Google__Protobuf__Duration delay = GOOGLE__PROTOBUF__DURATION__INIT;
+
+    delay.seconds = after_ms / 1000;
+    delay.nanos = (int32_t)(after_ms % 1000) * 1000000;
+    retry.retry_delay = &delay;
+    return to_any(arena, TYPE_URL("google.rpc.RetryInfo"), &retry.base);
+}
+
+struct slice rpc__details_encode(struct arena *arena, enum status code, const struct error *err)
 {
     Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
     Google__Protobuf__Any *details[DETAILS_MAX];
@@ -88,24 +101,21 @@ struct slice rpc__details_encode(struct arena *arena, const struct error *err)
         info.domain = (char *)RPC_ERROR_DOMAIN;
         details[status.n_details++] = to_any(arena, TYPE_URL("google.rpc.ErrorInfo"), &info.base);
     }
+    if (err->retry_after_ms)
+        details[status.n_details++] = retry_any(arena, err->retry_after_ms);
     if (err->field[0] || err->violations)
         details[status.n_details++] = bad_request_any(arena, err);
-    if (err->retry_after_ms) {
-        Google__Rpc__RetryInfo retry = GOOGLE__RPC__RETRY_INFO__INIT;
-        Google__Protobuf__Duration delay = GOOGLE__PROTOBUF__DURATION__INIT;
-        delay.seconds = err->retry_after_ms / 1000;
-        delay.nanos = (int32_t)(err->retry_after_ms % 1000) * 1000000;
-        retry.retry_delay = &delay;
-        details[status.n_details++] = to_any(arena, TYPE_URL("google.rpc.RetryInfo"), &retry.base);
-    }
     if (status.n_details == 0)
         return (struct slice){0};
     status.details = details;
-    status.code = (int32_t)err->status;
+    status.code = (int32_t)code;
     status.message = (char *)err->message;
     packed_bytes = google__rpc__status__get_packed_size(&status);
-    if (packed_bytes > RPC_DETAILS_BYTES_MAX)
-        return (struct slice){0}; /* the peer would refuse the whole trailer block */
+    if (packed_bytes > RPC_DETAILS_BYTES_MAX) {
+        /* The peer would refuse the whole trailer block. Only the violations can be so long. */
+        status.n_details--;
+        packed_bytes = google__rpc__status__get_packed_size(&status);
+    }
     uint8_t *packed = arena_alloc(arena, packed_bytes);
     char *text = arena_alloc(arena, text_base64_bytes(packed_bytes));
     google__rpc__status__pack(&status, packed);

@@ -17,6 +17,7 @@ struct health_watch {
 };
 struct rpc_health {
     struct list services, watches;
+    bool draining;
 };
 
 static struct health_service *find_service(struct rpc_health *health, const char *name)
@@ -61,12 +62,18 @@ static void watch_send(struct rpc_health *health, struct health_watch *watch)
     Grpc__Health__V1__HealthCheckResponse response = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
     int status = status_of(health, watch->name);
 
-    if (status == watch->last)
+    if (status == watch->last || !rpc_call_writable(watch->call))
         return;
     response.status = (Grpc__Health__V1__HealthCheckResponse__ServingStatus)status;
-    /* A watcher that does not read misses states in between, not the last one. */
+    /* A watcher that does not read misses states in between, not the last one: that comes when it
+     * reads again. */
     if (grpc_health_v1_health_watch_send(watch->call, &response) == STATUS_OK)
         watch->last = status;
+}
+
+static void watch_writable(struct rpc_call *call, void *userdata)
+{
+    watch_send(rpc_call_service(call), userdata);
 }
 
 static void watch_close(struct rpc_call *call, enum status status, const struct error *err,
@@ -77,9 +84,19 @@ static void watch_close(struct rpc_call *call, enum status status, const struct 
     list_remove(&watch->node);
 }
 
+/* Watches have no end of their own and would hold up the drain. */
+static void watch_end(struct health_watch *watch)
+{
+    struct error err = {0};
+
+    error_set(&err, STATUS_UNAVAILABLE, "the server is stopping");
+    rpc_call_fail(watch->call, &err);
+}
+
 static void watch(struct rpc_call *call, const Grpc__Health__V1__HealthCheckRequest *request)
 {
-    static const struct rpc_callbacks callbacks = {.on_close = watch_close};
+    static const struct rpc_callbacks callbacks = {.on_writable = watch_writable,
+                                                   .on_close = watch_close};
     struct rpc_health *health = rpc_call_service(call);
     struct health_watch *self = ARENA_NEW(rpc_call_arena(call), struct health_watch);
 
@@ -89,6 +106,8 @@ static void watch(struct rpc_call *call, const Grpc__Health__V1__HealthCheckRequ
     list_push(&health->watches, &self->node);
     rpc_call_set_callbacks(call, &callbacks, self);
     watch_send(health, self);
+    if (health->draining)
+        watch_end(self);
 }
 
 void rpc_server_add_health(struct rpc_server *server)
@@ -127,15 +146,12 @@ void rpc_server_set_serving(struct rpc_server *server, const char *name, bool se
 
 void rpc__health_drain(struct rpc_health *health)
 {
-    struct error err = {0};
-
+    health->draining = true;
     LIST_EACH(&health->services, node)
     LIST_ENTRY(node, struct health_service, node)->serving = false;
     send_all(health);
-    /* Watches have no end of their own and would hold up the drain. */
-    error_set(&err, STATUS_UNAVAILABLE, "the server is stopping");
     LIST_EACH(&health->watches, node)
-    rpc_call_fail(LIST_ENTRY(node, struct health_watch, node)->call, &err);
+    watch_end(LIST_ENTRY(node, struct health_watch, node));
 }
 
 void rpc__health_free(struct rpc_health *health)

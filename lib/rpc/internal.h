@@ -24,7 +24,9 @@
 #define RPC_ELEMENTS_MAX 1000000           /* strings, bytes and messages within one message */
 #define RPC_AMPLIFY 64                     /* arena bytes per wire byte at most, */
 #define RPC_AMPLIFY_BASE_BYTES (64u << 10) /* and this many for small ones */
-#define RPC_DETAILS_BYTES_MAX 6000 /* packed rich error: it must fit the peer's header limit */
+/* Packed rich error: 6,000 in base64, which fits beside the longest message, percent-coded, into
+ * the 8 KiB of headers that other implementations take. */
+#define RPC_DETAILS_BYTES_MAX 4500
 #define RPC_TIMEOUT_DIGITS_MAX 8
 /* Shorter messages are not worth it, unless the user has asked for this very call. */
 #define RPC_COMPRESS_BYTES_MIN 1024
@@ -78,7 +80,7 @@ struct rpc_call {
     int32_t grpc_status, http_status; /* client: -1 = not seen */
     enum status final_status;
     /* request line and headers, server */
-    bool is_post, content_type_ok, encoding_unknown, timeout_bad, headers_done;
+    bool is_post, is_head, content_type_ok, encoding_unknown, timeout_bad, headers_done;
     bool admitted, authorizing, handed_out; /* handed_out: the handler was called */
     bool paused, remote_ended, end_told, input_closed;
     bool headers_sent, finished, half_closed, closing, closed;
@@ -110,6 +112,9 @@ void rpc__call_unlist(struct rpc_call *call); /* no longer open */
 void rpc__header_add(struct rpc_call *call, struct rpc_header **list, struct slice name,
                      struct slice value);
 size_t rpc__header_count(const struct rpc_header *list);
+/* Metadata of the user; what may not be sent is left out. */
+void rpc__metadata_add(struct rpc_call *call, struct rpc_header **list, const char *name,
+                       struct slice value);
 void rpc__cancel_children(struct rpc_call *call);
 MUST_USE enum status rpc__send(struct rpc_call *call, const ProtobufCMessage *message);
 
@@ -132,7 +137,9 @@ void rpc__timeout_format(uint64_t us, char out[12]);
 bool rpc__status_parse(struct slice text, int32_t *ret);
 bool rpc__content_type_is_grpc(struct slice text);
 /* A value as it goes on the wire: that of a -bin name is base64, unpadded. */
-struct slice rpc__metadata_to_wire(struct arena *arena, const char *name, const char *value);
+struct slice rpc__metadata_to_wire(struct arena *arena, struct slice name, struct slice value);
+/* A name of [0-9a-z_.-] that is not ours (grpc-…, te, content-type). */
+bool rpc__metadata_name_is_free(struct slice name);
 bool rpc__metadata_is_binary(struct slice name);
 bool rpc__metadata_value_is_valid(struct slice value);
 enum status rpc__status_from_http(int32_t http_status);
@@ -155,8 +162,9 @@ size_t rpc__deflate(enum rpc_compression compression, const ProtobufCMessage *me
                     uint8_t *out, size_t out_bytes);
 
 /* ---- details.c ---- */
-/* Text of grpc-status-details-bin, or an empty slice when err has nothing but a message. */
-struct slice rpc__details_encode(struct arena *arena, const struct error *err);
+/* Text of grpc-status-details-bin, or an empty slice when err has nothing but a message. status:
+ * the one in grpc-status. */
+struct slice rpc__details_encode(struct arena *arena, enum status status, const struct error *err);
 void rpc__details_decode(struct arena *arena, const char *text, struct error *err);
 
 /* ---- server.c, server_call.c ---- */

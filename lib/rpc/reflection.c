@@ -45,6 +45,29 @@ static bool join(const char *prefix, const char *name, char out[NAME_BYTES_MAX])
     return n > 0 && n < NAME_BYTES_MAX;
 }
 
+static bool enum_has(const char *scope, const Google__Protobuf__EnumDescriptorProto *type,
+                     const char *symbol)
+{
+    if (joins_to(scope, type->name, symbol))
+        return true;
+    /* Values live beside their enum, not within. */
+    for (size_t i = 0; i < type->n_value; i++) {
+        if (joins_to(scope, type->value[i]->name, symbol))
+            return true;
+    }
+    return false;
+}
+
+static bool fields_have(const char *scope, Google__Protobuf__FieldDescriptorProto *const *fields,
+                        size_t n, const char *symbol)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (joins_to(scope, fields[i]->name, symbol))
+            return true;
+    }
+    return false;
+}
+
 static bool message_has(const char *prefix, const Google__Protobuf__DescriptorProto *message,
                         const char *symbol, int depth)
 {
@@ -59,14 +82,15 @@ static bool message_has(const char *prefix, const Google__Protobuf__DescriptorPr
             return true;
     }
     for (size_t i = 0; i < message->n_enum_type; i++) {
-        if (joins_to(name, message->enum_type[i]->name, symbol))
+        if (enum_has(name, message->enum_type[i], symbol))
             return true;
     }
-    for (size_t i = 0; i < message->n_field; i++) {
-        if (joins_to(name, message->field[i]->name, symbol))
+    for (size_t i = 0; i < message->n_oneof_decl; i++) {
+        if (joins_to(name, message->oneof_decl[i]->name, symbol))
             return true;
     }
-    return false;
+    return fields_have(name, message->field, message->n_field, symbol) ||
+           fields_have(name, message->extension, message->n_extension, symbol);
 }
 
 static bool service_has(const char *package,
@@ -94,25 +118,64 @@ static bool file_has(const Google__Protobuf__FileDescriptorProto *file, const ch
             return true;
     }
     for (size_t i = 0; i < file->n_enum_type; i++) {
-        if (joins_to(package, file->enum_type[i]->name, symbol))
+        if (enum_has(package, file->enum_type[i], symbol))
             return true;
     }
     for (size_t i = 0; i < file->n_service; i++) {
         if (service_has(package, file->service[i], symbol))
             return true;
     }
-    for (size_t i = 0; i < file->n_extension; i++) {
-        if (joins_to(package, file->extension[i]->name, symbol))
-            return true;
-    }
-    return false;
+    return fields_have(package, file->extension, file->n_extension, symbol);
 }
 
-static bool extends(const Google__Protobuf__FieldDescriptorProto *extension, const char *type)
-{
-    const char *extendee = extension->extendee ? extension->extendee : "";
+/* The numbers by which a type is extended; list NULL: only counted. */
+struct extensions {
+    const char *type;
+    int32_t *list;
+    size_t n;
+};
 
-    return str_eq(extendee + (extendee[0] == '.'), type);
+static void collect_fields(struct extensions *out,
+                           Google__Protobuf__FieldDescriptorProto *const *fields, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *extendee = fields[i]->extendee ? fields[i]->extendee : "";
+        if (!str_eq(extendee + (extendee[0] == '.'), out->type))
+            continue;
+        if (out->list)
+            out->list[out->n] = fields[i]->number;
+        out->n++;
+    }
+}
+
+static void collect_message(struct extensions *out,
+                            const Google__Protobuf__DescriptorProto *message, int depth)
+{
+    collect_fields(out, message->extension, message->n_extension);
+    for (size_t i = 0; depth < RPC_DEPTH_MAX && i < message->n_nested_type; i++)
+        collect_message(out, message->nested_type[i], depth + 1);
+}
+
+static void collect_file(struct extensions *out, const Google__Protobuf__FileDescriptorProto *file)
+{
+    collect_fields(out, file->extension, file->n_extension);
+    for (size_t i = 0; i < file->n_message_type; i++)
+        collect_message(out, file->message_type[i], 0);
+}
+
+/* Counts, then lists. */
+static struct extensions list_extensions(const struct rpc_reflection *self, struct arena *arena,
+                                         const char *type, size_t first, size_t end)
+{
+    struct extensions out = {.type = type};
+
+    for (size_t i = first; i < end; i++)
+        collect_file(&out, self->files[i].proto);
+    out.list = ARENA_ARRAY(arena, int32_t, out.n);
+    out.n = 0;
+    for (size_t i = first; i < end; i++)
+        collect_file(&out, self->files[i].proto);
+    return out;
 }
 
 static const struct reflection_file *find_by_name(const struct rpc_reflection *self,
@@ -136,14 +199,13 @@ static const struct reflection_file *find_by_symbol(const struct rpc_reflection 
 }
 
 static const struct reflection_file *
-find_extension(const struct rpc_reflection *self,
+find_extension(const struct rpc_reflection *self, struct arena *arena,
                const Grpc__Reflection__V1__ExtensionRequest *request)
 {
     for (size_t i = 0; i < self->file_count; i++) {
-        const Google__Protobuf__FileDescriptorProto *file = self->files[i].proto;
-        for (size_t j = 0; j < file->n_extension; j++) {
-            if (file->extension[j]->number == request->extension_number &&
-                extends(file->extension[j], request->containing_type))
+        struct extensions found = list_extensions(self, arena, request->containing_type, i, i + 1);
+        for (size_t j = 0; j < found.n; j++) {
+            if (found.list[j] == request->extension_number)
                 return &self->files[i];
         }
     }
@@ -203,24 +265,17 @@ static void set_extensions(const struct rpc_reflection *self, struct arena *aren
                            reflection_response *response, const char *type)
 {
     Grpc__Reflection__V1__ExtensionNumberResponse *out = arena_alloc(arena, sizeof *out);
-    size_t n = 0;
+    struct extensions found;
 
     if (!find_by_symbol(self, type)) {
         set_error(arena, response, STATUS_NOT_FOUND, "not found");
         return;
     }
     grpc__reflection__v1__extension_number_response__init(out);
-    for (size_t i = 0; i < self->file_count; i++)
-        n += self->files[i].proto->n_extension;
+    found = list_extensions(self, arena, type, 0, self->file_count);
     out->base_type_name = (char *)type;
-    out->extension_number = ARENA_ARRAY(arena, int32_t, n);
-    for (size_t i = 0; i < self->file_count; i++) {
-        const Google__Protobuf__FileDescriptorProto *file = self->files[i].proto;
-        for (size_t j = 0; j < file->n_extension; j++) {
-            if (extends(file->extension[j], type))
-                out->extension_number[out->n_extension_number++] = file->extension[j]->number;
-        }
-    }
+    out->extension_number = found.list;
+    out->n_extension_number = found.n;
     response->message_response_case =
         GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ALL_EXTENSION_NUMBERS_RESPONSE;
     response->all_extension_numbers_response = out;
@@ -258,7 +313,8 @@ static void answer(const struct rpc_reflection *self, struct arena *arena,
         set_file(self, arena, response, find_by_symbol(self, request->file_containing_symbol));
         return;
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_EXTENSION:
-        set_file(self, arena, response, find_extension(self, request->file_containing_extension));
+        set_file(self, arena, response,
+                 find_extension(self, arena, request->file_containing_extension));
         return;
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_ALL_EXTENSION_NUMBERS_OF_TYPE:
         set_extensions(self, arena, response, request->all_extension_numbers_of_type);

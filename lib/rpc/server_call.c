@@ -121,7 +121,7 @@ void rpc_call_fail(struct rpc_call *call, const struct error *err)
     if (err->message[0])
         block[n++] = (struct h2_header){SLICE("grpc-message"),
                                         rpc__percent_encode(&call->arena, err->message)};
-    details = rpc__details_encode(&call->arena, err);
+    details = rpc__details_encode(&call->arena, status, err);
     if (details.len > 0)
         block[n++] = (struct h2_header){SLICE("grpc-status-details-bin"), details};
     if (call->encoding_unknown)
@@ -147,17 +147,25 @@ enum status rpc__server_send(struct rpc_call *call, const ProtobufCMessage *mess
     return st;
 }
 
-void rpc_call_set_header(struct rpc_call *call, const char *name, const char *value)
+void rpc_call_set_header_bin(struct rpc_call *call, const char *name, struct slice value)
 {
     if (!call->headers_sent)
-        rpc__header_add(call, &call->headers_out, slice_of(name),
-                        rpc__metadata_to_wire(&call->arena, name, value));
+        rpc__metadata_add(call, &call->headers_out, name, value);
+}
+
+void rpc_call_set_header(struct rpc_call *call, const char *name, const char *value)
+{
+    rpc_call_set_header_bin(call, name, slice_of(value));
+}
+
+void rpc_call_set_trailer_bin(struct rpc_call *call, const char *name, struct slice value)
+{
+    rpc__metadata_add(call, &call->trailers_out, name, value);
 }
 
 void rpc_call_set_trailer(struct rpc_call *call, const char *name, const char *value)
 {
-    rpc__header_add(call, &call->trailers_out, slice_of(name),
-                    rpc__metadata_to_wire(&call->arena, name, value));
+    rpc_call_set_trailer_bin(call, name, slice_of(value));
 }
 
 /* Tells the handler that it is over, once. */
@@ -221,6 +229,7 @@ static void on_pseudo(struct rpc_call *call, struct slice name, struct slice val
         call->admitted = route->open;
     } else if (slice_eq(name, SLICE(":method"))) {
         call->is_post = slice_eq(value, SLICE("POST"));
+        call->is_head = slice_eq(value, SLICE("HEAD"));
     }
 }
 
@@ -240,6 +249,8 @@ static void on_reserved(struct rpc_call *call, struct slice name, struct slice v
         call->encoding_named = true;
     } else if (slice_eq(name, SLICE("grpc-accept-encoding"))) {
         call->peer_accepts = (uint8_t)rpc__compression_list_parse(value);
+    } else if (rpc__metadata_value_is_valid(value)) {
+        rpc__header_add(call, &call->metadata_in, name, value); /* e.g. grpc-trace-bin */
     }
 }
 
@@ -265,14 +276,18 @@ static void on_header(struct h2_stream *stream, struct slice name, struct slice 
 /* The answer to what is not gRPC, as any web server would give it. */
 static void respond_plain(struct rpc_call *call, struct slice status, const char *body)
 {
-    size_t len = strlen(body);
-    struct h2_header *headers = arena_alloc(&call->arena, 2 * sizeof *headers);
-    char *out = h2_stream_reserve(&call->stream, len);
+    size_t len = strlen(body), n = 0;
+    struct h2_header *headers = arena_alloc(&call->arena, 3 * sizeof *headers);
+    char *out = call->is_head ? NULL : h2_stream_reserve(&call->stream, len);
 
-    headers[0] = (struct h2_header){SLICE(":status"), status};
-    headers[1] = (struct h2_header){SLICE("content-type"), SLICE("text/plain; charset=utf-8")};
+    headers[n++] = (struct h2_header){SLICE(":status"), status};
+    headers[n++] = (struct h2_header){SLICE("content-type"), SLICE("text/plain; charset=utf-8")};
+    if (slice_eq(status, SLICE("405")))
+        headers[n++] = (struct h2_header){SLICE("allow"), SLICE("POST")};
     end_call(call, STATUS_UNKNOWN);
-    h2_respond(&call->stream, headers, 2, false);
+    h2_respond(&call->stream, headers, n, !out);
+    if (!out)
+        return;
     memcpy(out, body, len);
     h2_stream_commit(&call->stream, len);
     h2_stream_end(&call->stream, NULL, 0);
@@ -284,10 +299,12 @@ static bool headers_are_good(struct rpc_call *call)
     struct error err;
 
     err.status = STATUS_OK;
-    if (!call->content_type_ok)
-        respond_plain(call, SLICE("415"), "content-type application/grpc expected\n");
+    if (!call->content_type_ok && !call->method)
+        respond_plain(call, SLICE("404"), "not found\n");
     else if (!call->is_post)
         respond_plain(call, SLICE("405"), "method POST expected\n");
+    else if (!call->content_type_ok)
+        respond_plain(call, SLICE("415"), "content-type application/grpc expected\n");
     else if (call->timeout_bad)
         error_set(&err, STATUS_INTERNAL, "malformed grpc-timeout");
     else if (!call->method)

@@ -49,13 +49,13 @@ static void place_format(const struct wire_place *place, char *out, size_t out_b
 }
 
 static enum status wire_refuse(const struct wire_walk *walk, const struct wire_place *place,
-                               const char *reason, const char *what)
+                               enum status status, const char *reason, const char *what)
 {
     char field[sizeof walk->err->field];
 
     place_format(place, field, sizeof field);
-    return error_field(walk->err, STATUS_INVALID_ARGUMENT, reason, field, "%s%s%s", field,
-                       field[0] ? ": " : "", what);
+    return error_field(walk->err, status, reason, field, "%s%s%s", field, field[0] ? ": " : "",
+                       what);
 }
 
 static enum status wire_malformed(const struct wire_walk *walk, const char *what)
@@ -125,19 +125,21 @@ static enum status wire_delimited(struct wire_walk *walk, const uint8_t *at, siz
     const ProtobufCFieldDescriptor *field = place->field;
 
     if (++walk->elements > RPC_ELEMENTS_MAX)
-        return wire_refuse(walk, place, "TOO_MANY_ELEMENTS", "more than 1000000 elements");
+        return wire_refuse(walk, place, STATUS_RESOURCE_EXHAUSTED, "TOO_MANY_ELEMENTS",
+                           "more than 1000000 elements");
     switch (field->type) {
     case PROTOBUF_C_TYPE_STRING:
         if (memchr(at, 0, len))
-            return wire_refuse(walk, place, "NUL_IN_STRING", "a NUL character in a string");
+            return wire_refuse(walk, place, STATUS_INTERNAL, "NUL_IN_STRING",
+                               "a NUL character in a string");
         if (!text_is_utf8((const char *)at, len))
-            return wire_refuse(walk, place, "INVALID_UTF8", "not valid UTF-8");
+            return wire_refuse(walk, place, STATUS_INTERNAL, "INVALID_UTF8", "not valid UTF-8");
         return STATUS_OK;
     case PROTOBUF_C_TYPE_BYTES:
         return STATUS_OK;
     case PROTOBUF_C_TYPE_MESSAGE:
         if (place->depth >= RPC_DEPTH_MAX)
-            return wire_refuse(walk, place, "TOO_DEEP", "nested deeper than 32");
+            return wire_refuse(walk, place, STATUS_INTERNAL, "TOO_DEEP", "nested deeper than 32");
         return wire_message(walk, field->descriptor, at, at + len, place);
     default:
         /* Packed numbers; protobuf-c checks them. */
@@ -185,7 +187,7 @@ static enum status wire_unknown(struct wire_walk *walk, const ProtobufCMessageDe
         return STATUS_OK;
     snprintf(what, sizeof what, "%s has no field with number %llu", desc->name,
              (unsigned long long)number);
-    return wire_refuse(walk, place, "UNKNOWN_FIELD", what);
+    return wire_refuse(walk, place, STATUS_INVALID_ARGUMENT, "UNKNOWN_FIELD", what);
 }
 
 static enum status wire_message(struct wire_walk *walk, const ProtobufCMessageDescriptor *desc,

@@ -178,13 +178,13 @@ START_TEST(other_content_types_get_415)
 }
 END_TEST
 
-START_TEST(get_without_grpc_gets_415_and_with_it_405)
+START_TEST(get_without_grpc_gets_404_and_with_it_405)
 {
     struct raw plain = {0}, grpc = {0};
 
     request(&plain, "GET", "/", NULL);
     run(&plain);
-    ck_assert_str_eq(plain.status, "415");
+    ck_assert_str_eq(plain.status, "404");
     request(&grpc, "GET", UNARY, "application/grpc");
     run(&grpc);
     ck_assert_str_eq(grpc.status, "405");
@@ -256,7 +256,7 @@ START_TEST(wrong_bodies_get_their_status)
     body_gives(SLICE("\1\0\0\0\1x"), "13");          /* compressed without encoding */
     body_gives(SLICE("\2\0\0\0\0"), "13");           /* unknown flag */
     body_gives(SLICE("\0\0\0\0\2\x0a\5"), "13");     /* malformed protobuf */
-    body_gives(SLICE("\0\0\0\0\3\x0a\1\xff"), "3");  /* bad UTF-8 */
+    body_gives(SLICE("\0\0\0\0\3\x0a\1\xff"), "13"); /* bad UTF-8 */
 }
 END_TEST
 
@@ -320,7 +320,7 @@ TCase *raw_tests(void)
 
     tcase_set_timeout(tc, 30);
     tcase_add_test(tc, other_content_types_get_415);
-    tcase_add_test(tc, get_without_grpc_gets_415_and_with_it_405);
+    tcase_add_test(tc, get_without_grpc_gets_404_and_with_it_405);
     tcase_add_test(tc, unknown_paths_are_unimplemented);
     tcase_add_test(tc, missing_te_is_no_obstacle);
     tcase_add_test(tc, a_message_may_come_byte_by_byte);

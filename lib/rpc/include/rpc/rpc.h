@@ -67,8 +67,13 @@ void rpc_call_resume(struct rpc_call *call);
 const char *
 rpc_call_metadata(const struct rpc_call *call,
                   const char *name); /* request metadata (server), response's (client); or NULL */
-/* The decoded value of a "-bin" name, in the call's arena; false when absent or not base64. */
+/* The n-th value of that name, from 0, in the order received; or NULL. */
+const char *rpc_call_metadata_nth(const struct rpc_call *call, const char *name, size_t n);
+/* The decoded value of a "-bin" name, in the call's arena; false when absent or not base64. Values
+ * joined by commas count one by one. */
 bool rpc_call_metadata_bin(struct rpc_call *call, const char *name, struct slice *ret);
+bool rpc_call_metadata_bin_nth(struct rpc_call *call, const char *name, size_t n,
+                               struct slice *ret);
 /* How messages are sent from the next one on, however short. A call has one coding: on the server
  * the last one named before the first message, on the client that of its options. It and
  * RPC_IDENTITY may alternate; any other, and on the server one that the client does not accept,
@@ -130,10 +135,13 @@ void rpc_call_finish(struct rpc_call *call); /* OK, nothing more to send */
 /* status ≠ OK with message; reason, field and violations become google.rpc.ErrorInfo (domain
  * "plankton"), BadRequest, RetryInfo. */
 void rpc_call_fail(struct rpc_call *call, const struct error *err);
-/* Metadata of the answer. Values of "-bin" names are given as they are and coded here. Headers:
- * before the first message only. */
+/* Metadata of the answer. Names of [0-9a-z_.-], not grpc-…; values of printable ASCII, or of any
+ * bytes when the name ends in -bin: these are given as they are and coded here. Whatever else is
+ * left out. Headers: before the first message only. */
 void rpc_call_set_header(struct rpc_call *call, const char *name, const char *value);
+void rpc_call_set_header_bin(struct rpc_call *call, const char *name, struct slice value);
 void rpc_call_set_trailer(struct rpc_call *call, const char *name, const char *value);
+void rpc_call_set_trailer_bin(struct rpc_call *call, const char *name, struct slice value);
 
 /* ---- client ---- */
 struct rpc_channel;
@@ -183,9 +191,9 @@ void rpc_channel_unary(struct rpc_channel *channel, const struct rpc_method *met
                        rpc_unary_done_fn done, void *userdata);
 
 /* ---- bytes ---- */
-/* Checks wire bytes against a descriptor before unpacking: depth ≤ 32, UTF-8, no NUL in strings,
- * element counts. reject_unknown: an unknown field is INVALID_ARGUMENT with its number (for
- * requests that create or change things). */
+/* Checks wire bytes against a descriptor before unpacking: depth ≤ 32, UTF-8, no NUL in strings
+ * (INTERNAL), element counts (RESOURCE_EXHAUSTED). reject_unknown: an unknown field is
+ * INVALID_ARGUMENT with its number (for requests that create or change things). */
 MUST_USE enum status rpc_wire_check(const ProtobufCMessageDescriptor *desc, struct slice bytes,
                                     bool reject_unknown, struct error *err);
 /* Checked unpack into an arena (amplification bounded by 64 × len + 64 KiB). */
