@@ -12,6 +12,7 @@
 #define H2_CONSUME_SHARE 4 /* a stream's window is given back in quarters */
 #define H2_FLUSH_ORDER 28  /* before the streams of lib/net write */
 #define H2_HEADERS_PER_BLOCK_MAX 80
+#define H2_GOAWAY_DEBUG_BYTES 64  /* that are looked at */
 #define H2_OUT_KEEP_BYTES 4096    /* capacity that a pooled stream keeps */
 #define H2_OVERSIZED_BLOCKS_MAX 8 /* header blocks over the limit before the connection is cut */
 /* Frames that cost us work and carry nothing: empty DATA, PING, SETTINGS, PRIORITY. A burst, then a
@@ -34,10 +35,12 @@ struct h2_conn {
     size_t queued;   /* body bytes that wait in streams */
     size_t received; /* body bytes of this read, to be given back to the connection's window */
     uint32_t cheap_frames, oversized_blocks;
-    uint64_t cheap_since_us;
+    uint64_t cheap_since_us, reads;
     uint32_t busy; /* on the C stack: memory stays */
     bool server, ready, draining, shutting_down, lost, freed, stalled;
     char why[96];
+    uint32_t goaway_code;
+    char goaway_debug[H2_GOAWAY_DEBUG_BYTES];
 };
 
 void h2__mark(struct h2_conn *conn);

@@ -119,6 +119,7 @@ static int header_cb(nghttp2_session *session, const nghttp2_frame *frame, const
          * decoded but not looked at. */
         if (++conn->oversized_blocks > H2_OVERSIZED_BLOCKS_MAX)
             nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
+        stream->oversized = true;
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     if (!conn->server && name_len == 7 && memcmp(name, ":status", 7) == 0) {
@@ -142,6 +143,7 @@ static void headers_received(struct h2_conn *conn, struct h2_stream *stream,
     else if (stream->status_seen)
         block = stream->informational ? H2_INFORMATIONAL : H2_RESPONSE;
     stream->status_seen = stream->informational = false;
+    stream->block_ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     conn->handlers->on_headers(stream, block);
 }
 
@@ -158,8 +160,13 @@ static void stream_ended(struct h2_conn *conn, int32_t id)
 static void settings_received(struct h2_conn *conn, const nghttp2_frame *frame)
 {
     conn_count_cheap(conn);
-    if (frame->hd.flags & NGHTTP2_FLAG_ACK || conn->ready)
+    if (frame->hd.flags & NGHTTP2_FLAG_ACK)
         return;
+    if (conn->ready) {
+        if (conn->handlers->on_settings)
+            conn->handlers->on_settings(conn, conn->userdata);
+        return;
+    }
     conn->ready = true;
     loop_timer_stop(conn->timer);
     if (conn->handlers->on_ready)
@@ -178,6 +185,17 @@ static void pong_received(struct h2_conn *conn)
     }
     if (conn->handlers->on_pong)
         conn->handlers->on_pong(conn, conn->userdata);
+}
+
+static void goaway_keep(struct h2_conn *conn, const nghttp2_goaway *goaway)
+{
+    size_t len = MIN_OF(goaway->opaque_data_len, sizeof conn->goaway_debug - 1);
+
+    conn->draining = true;
+    conn->goaway_code = goaway->error_code;
+    if (len > 0)
+        memcpy(conn->goaway_debug, goaway->opaque_data, len);
+    conn->goaway_debug[len] = '\0';
 }
 
 static int frame_recv_cb(nghttp2_session *session, const nghttp2_frame *frame, void *userdata)
@@ -210,7 +228,7 @@ static int frame_recv_cb(nghttp2_session *session, const nghttp2_frame *frame, v
         conn_count_cheap(conn);
         return 0;
     case NGHTTP2_GOAWAY:
-        conn->draining = true;
+        goaway_keep(conn, &frame->goaway);
         if (conn->handlers->on_goaway)
             conn->handlers->on_goaway(conn, conn->userdata);
         return 0;
@@ -324,6 +342,7 @@ void h2_feed(struct h2_conn *conn, struct slice bytes)
     if (conn->lost || conn->freed)
         return;
     conn->busy++;
+    conn->reads++;
     ssize_t n = nghttp2_session_mem_recv(conn->session, (const uint8_t *)bytes.data, bytes.len);
     if (n < 0 && !conn->lost && !conn->freed) {
         conn_lost(conn, nghttp2_strerror((int)n));
@@ -422,6 +441,8 @@ static struct h2_conn *conn_new(struct loop *loop, struct net_stream *net,
     nghttp2_option_del(option);
     if (rc != 0)
         abort();
+    if (options->first_stream_id)
+        nghttp2_session_set_next_stream_id(conn->session, (int32_t)options->first_stream_id);
     conn_greet(conn, options);
     net_stream_start(net, &net_callbacks, conn);
     h2__mark(conn);
@@ -495,4 +516,27 @@ void h2_ping(struct h2_conn *conn)
 {
     nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, NULL);
     h2__mark(conn);
+}
+
+size_t h2_room(const struct h2_conn *conn)
+{
+    size_t max =
+        nghttp2_session_get_remote_settings(conn->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+
+    return max > conn->stream_count ? max - conn->stream_count : 0;
+}
+
+uint64_t h2_reads(const struct h2_conn *conn)
+{
+    return conn->reads;
+}
+
+bool h2_goaway_is(const struct h2_conn *conn, uint32_t error_code, const char *debug)
+{
+    return conn->goaway_code == error_code && str_eq(conn->goaway_debug, debug);
+}
+
+const char *h2_why(const struct h2_conn *conn)
+{
+    return conn->why;
 }

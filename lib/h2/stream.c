@@ -116,10 +116,10 @@ void *h2_stream_reserve(struct h2_stream *stream, size_t len)
     if (stream->conn && len > H2_CONNECTION_OUT_MAX_BYTES - stream->conn->queued)
         return NULL;
     /* Moving what waits to the front only when it is less than what has gone keeps this linear. */
-    if (stream->out_at > 0 && stream->out_at >= stream->out.len - stream->out_at)
+    if (!stream->keep && stream->out_at > 0 && stream->out_at >= stream->out.len - stream->out_at)
         stream_compact(stream);
     room = buf_reserve(&stream->out, len);
-    if (room || stream->out_at == 0)
+    if (room || stream->out_at == 0 || stream->keep)
         return room;
     /* Full, but only with what has gone already. */
     stream_compact(stream);
@@ -170,9 +170,37 @@ void h2_stream_rst(struct h2_stream *stream, uint32_t error_code)
 {
     if (!stream->conn)
         return;
-    h2_stream_drop_output(stream);
+    if (!stream->keep)
+        h2_stream_drop_output(stream);
     nghttp2_submit_rst_stream(stream->conn->session, NGHTTP2_FLAG_NONE, stream->id, error_code);
     h2__mark(stream->conn);
+}
+
+void h2_stream_keep(struct h2_stream *stream)
+{
+    stream->keep = true;
+}
+
+void h2_stream_release(struct h2_stream *stream)
+{
+    if (!stream->keep)
+        return;
+    stream->keep = false;
+    if (h2_stream_pending_bytes(stream) == 0)
+        h2_stream_drop_output(stream);
+}
+
+bool h2_stream_replay(struct h2_stream *stream)
+{
+    struct buf out = stream->out;
+    bool keep = stream->keep, ending = stream->ending;
+
+    /* What was not kept is still whole as long as nothing has left. */
+    if (stream->conn || (!keep && stream->on_the_wire))
+        return false;
+    *stream = (struct h2_stream){.out = out, .keep = keep, .ending = ending};
+    stream->above_high_water = out.len > H2_STREAM_HIGH_WATER_BYTES;
+    return true;
 }
 
 void h2_consume(struct h2_stream *stream, size_t len)
@@ -234,7 +262,7 @@ int h2__send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t 
     stream->out_at += length;
     conn->queued -= length;
     stream->framed = 0;
-    if (stream->out_at == stream->out.len)
+    if (stream->out_at == stream->out.len && !stream->keep)
         h2_stream_drop_output(stream);
     if (stream->above_high_water &&
         h2_stream_pending_bytes(stream) <= H2_STREAM_HIGH_WATER_BYTES / 2) {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One call on the client: queued until the channel is ready, then a stream, then a status. */
+/* One call on the client: queued until the channel is ready, then a stream, then a status, or
+ * another try (retry.c). */
 #include <stdarg.h>
 #include <stdio.h>
-#include "internal.h"
+#include "client.h"
 
 #define SLICE(text) ((struct slice){text, sizeof(text) - 1})
-#define HEADERS_FIXED 11 /* at most, beside metadata */
+#define HEADERS_FIXED 12 /* at most, beside metadata */
+#define NUMBER_BYTES 12
 #define USER_AGENT "grpc-c-plankton/" PLANKTON_VERSION
 
 void rpc__client_abort(struct rpc_call *call, enum status status, const char *fmt, ...)
@@ -20,7 +22,9 @@ void rpc__client_abort(struct rpc_call *call, enum status status, const char *fm
     vsnprintf(call->failure->message, sizeof call->failure->message, fmt, args);
     va_end(args);
     rpc__input_close(call);
+    rpc__retry_fini(call);
     list_remove(&call->wait_node);
+    h2_stream_release(&call->stream);
     if (call->stream.conn)
         h2_stream_rst(&call->stream, H2_CANCEL);
     rpc__end_pump_later(call);
@@ -50,6 +54,25 @@ static void final_error(struct rpc_call *call, struct error *err)
         rpc__details_decode(&call->arena, call->grpc_details, err);
 }
 
+/* An OK of the peer must come with what it is about; and the deadline is ours: what the peer says
+ * of it, or of the cancel that it saw, is hearsay. */
+static void check_complete(const struct rpc_call *call, struct error *err)
+{
+    enum rpc_kind kind = call->method->kind;
+
+    if (call->failure)
+        return;
+    if (err->status != STATUS_OK) {
+        if (call->deadline_us != 0 && clock_monotonic_us() >= call->deadline_us)
+            error_set(err, STATUS_DEADLINE_EXCEEDED, "deadline exceeded");
+        return;
+    }
+    if (rpc__input_pending(call) > 0)
+        error_set(err, STATUS_INTERNAL, "the answer ends within a message");
+    else if (call->messages_in == 0 && (kind == RPC_UNARY || kind == RPC_CLIENT_STREAM))
+        error_set(err, STATUS_INTERNAL, "no response message");
+}
+
 void rpc__client_close(struct rpc_call *call)
 {
     struct error err = {0};
@@ -57,11 +80,10 @@ void rpc__client_close(struct rpc_call *call)
     if (call->closed)
         return;
     final_error(call, &err);
-    if (err.status == STATUS_OK && call->messages_in == 0 &&
-        (call->method->kind == RPC_UNARY || call->method->kind == RPC_CLIENT_STREAM))
-        error_set(&err, STATUS_INTERNAL, "no response message");
+    check_complete(call, &err);
     call->closed = true;
     rpc__input_close(call);
+    rpc__retry_fini(call);
     rpc__call_unlist(call);
     list_remove(&call->wait_node);
     if (call->callbacks.on_close)
@@ -85,6 +107,11 @@ void rpc__client_pump(struct rpc_call *call)
 {
     if (call->closed)
         return;
+    if (call->again && !call->failure) {
+        call->again = false;
+        rpc__client_start(call);
+        return;
+    }
     rpc_call_ref(call);
     rpc__input_pump(call);
     /* Messages that were paused go before the status that came behind them. */
@@ -103,7 +130,10 @@ enum status rpc__client_send(struct rpc_call *call, const ProtobufCMessage *mess
 {
     if (call->closed || call->closing || call->failure || call->half_closed)
         return STATUS_UNAVAILABLE;
-    return rpc__send(call, message);
+    enum status st = rpc__send(call, message);
+    if (call->stream.keep && call->stream.out.len > RPC_RETRY_BYTES_MAX)
+        h2_stream_release(&call->stream);
+    return st;
 }
 
 void rpc_call_half_close(struct rpc_call *call)
@@ -134,18 +164,40 @@ static void on_header(struct h2_stream *stream, struct slice name, struct slice 
         enum rpc_compression compression = RPC_IDENTITY;
         call->encoding_unknown = !rpc__compression_parse(value, &compression);
         call->encoding_in = (uint8_t)compression;
+    } else if (slice_eq(name, SLICE("content-type"))) {
+        call->foreign = !rpc__content_type_is_grpc(value);
     } else if (name.len > 0 && name.data[0] != ':' && rpc__metadata_value_is_valid(value)) {
         rpc__header_add(call, &call->metadata_in, name, value);
     }
+}
+
+/* As if nothing had come from the peer. */
+static void forget_answer(struct rpc_call *call)
+{
+    call->metadata_in = NULL;
+    call->grpc_message = call->grpc_details = NULL;
+    call->grpc_status = call->http_status = -1;
+    call->final_status = STATUS_OK;
+    call->encoding_in = RPC_IDENTITY;
+    call->encoding_unknown = call->foreign = call->remote_ended = call->closing = false;
+    call->input_closed = call->failure != NULL;
 }
 
 static void on_headers(struct h2_stream *stream, enum h2_block block)
 {
     struct rpc_call *call = CONTAINER_OF(stream, struct rpc_call, stream);
 
-    if (block == H2_INFORMATIONAL)
-        call->metadata_in = NULL; /* says nothing about the call */
-    else if (call->http_status != 200)
+    if (block == H2_INFORMATIONAL) {
+        forget_answer(call); /* says nothing about the call */
+        return;
+    }
+    if (block == H2_TRAILERS)
+        return;
+    /* With END_STREAM it is a status and nothing else, and there may be another try. */
+    call->answered = !stream->block_ends;
+    if (call->answered)
+        h2_stream_release(stream);
+    if (call->http_status != 200 || call->foreign)
         rpc__input_close(call); /* a page of a proxy, not messages */
     else if (call->encoding_unknown && call->grpc_status < 0)
         rpc__client_abort(call, STATUS_INTERNAL, "the answer has a grpc-encoding not known here");
@@ -174,45 +226,71 @@ static void on_writable(struct h2_stream *stream)
         call->callbacks.on_writable(call, call->userdata);
 }
 
-/* A request that never left the queue is as good as new: it waits for the next connection. */
-static bool requeue(struct rpc_call *call, uint32_t error_code)
+bool rpc__client_rewind(struct rpc_call *call)
 {
-    struct rpc_channel *channel = call->channel;
-
-    if (call->closed || call->failure || call->stream.on_the_wire || channel->freed ||
-        (error_code != H2_REFUSED_STREAM && error_code != H2_CONNECTION_LOST))
+    if (!call->stream.submitted)
+        return true; /* not sent yet */
+    if (!h2_stream_replay(&call->stream))
         return false;
-    struct rpc_conn *lost = call->conn;
-    call->stream.submitted = call->stream.deferred = false;
-    call->conn = NULL;
-    if (channel->current && channel->current != lost)
-        rpc__client_attach(call, channel->current);
-    else
-        list_push(&channel->waiting, &call->wait_node);
+    forget_answer(call);
     return true;
+}
+
+/* How a stream ended that the peer gave no status. */
+static void set_final(struct rpc_call *call, uint32_t error_code, const struct rpc_conn *conn)
+{
+    const char *why = h2_why(conn->h2);
+
+    if (call->stream.oversized) {
+        call->grpc_status = -1;
+        call->final_status = STATUS_RESOURCE_EXHAUSTED;
+        call->grpc_message = "the headers of the answer are too large";
+    } else if (call->grpc_status >= 0 || call->remote_ended || call->http_status > 200) {
+        return; /* what came says more than how it ended */
+    } else if (error_code == H2_CONNECTION_LOST) {
+        call->final_status = STATUS_UNAVAILABLE;
+        call->grpc_message =
+            why[0] ? arena_printf(&call->arena, "connection to %s lost: %s", conn->target, why)
+                   : arena_strdup(&call->arena, call->channel->failure);
+    } else {
+        call->final_status = rpc__status_from_h2(error_code);
+        call->grpc_message =
+            arena_printf(&call->arena, "the stream was reset (HTTP/2 error %u)", error_code);
+    }
+}
+
+/* Whether the call begins anew. Its channel has not decided yet what to do about a lost connection,
+ * so nothing is sent from here. */
+static bool tried_again(struct rpc_call *call, uint32_t error_code)
+{
+    struct error err = {0};
+
+    if (call->failure || call->answered || call->channel->freed)
+        return false;
+    if (rpc__retry_at_once(call, error_code))
+        return true;
+    if (!call->attempts)
+        return false;
+    final_error(call, &err);
+    return err.status != STATUS_OK && rpc__retry_later(call, &err);
 }
 
 static void on_closed(struct h2_stream *stream, uint32_t error_code)
 {
     struct rpc_call *call = CONTAINER_OF(stream, struct rpc_call, stream);
+    const struct rpc_conn *conn = call->conn;
 
-    if (requeue(call, error_code)) {
-        rpc_call_unref(call);
-        return;
-    }
+    call->conn = NULL;
+    if (!list_empty(&conn->channel->waiting))
+        loop_flush_mark(conn->channel->feed);
     if (!call->closed) {
-        call->closing = true;
-        if (call->grpc_status < 0 && error_code == H2_CONNECTION_LOST) {
-            call->final_status = STATUS_UNAVAILABLE;
-            call->grpc_message = arena_strdup(&call->arena, call->channel->failure);
-        } else if (call->grpc_status < 0 && error_code != H2_NO_ERROR && !call->remote_ended) {
-            call->final_status = rpc__status_from_h2(error_code);
-        }
+        set_final(call, error_code, conn);
+        call->closing = !tried_again(call, error_code);
         /* From a flush of the connection as well as from a read: the user hears of it from the
          * pump. */
-        rpc__end_pump_later(call);
+        if (call->closing)
+            rpc__end_pump_later(call);
     }
-    call->conn = NULL;
     rpc_call_unref(call);
 }
 
@@ -224,6 +302,13 @@ static void on_ready(struct h2_conn *h2, void *userdata)
 static void on_goaway(struct h2_conn *h2, void *userdata)
 {
     rpc__channel_conn_goaway(userdata);
+}
+
+static void on_settings(struct h2_conn *h2, void *userdata)
+{
+    struct rpc_conn *conn = userdata;
+
+    loop_flush_mark(conn->channel->feed);
 }
 
 static void on_pong(struct h2_conn *h2, void *userdata)
@@ -247,31 +332,22 @@ const struct h2_handlers rpc__client_handlers = {
     .on_ready = on_ready,
     .on_goaway = on_goaway,
     .on_pong = on_pong,
+    .on_settings = on_settings,
 };
 
-/* A host that may stand in :authority: the address, or localhost for a unix socket. */
-static struct slice authority_of(const struct rpc_channel *channel)
+static size_t fill_headers(struct rpc_call *call, const struct rpc_conn *conn,
+                           struct h2_header *headers, char *numbers)
 {
-    const char *address = channel->addresses[channel->address_used];
-
-    return strncmp(address, "unix:", 5) == 0 ? SLICE("localhost") : slice_of(address);
-}
-
-void rpc__client_attach(struct rpc_call *call, struct rpc_conn *conn)
-{
-    struct h2_header *headers = arena_alloc(
-        &call->arena, (HEADERS_FIXED + rpc__header_count(call->headers_out)) * sizeof *headers);
     size_t n = 0;
 
     headers[n++] = (struct h2_header){SLICE(":method"), SLICE("POST")};
     headers[n++] = (struct h2_header){SLICE(":scheme"), SLICE("http")};
     headers[n++] = (struct h2_header){SLICE(":path"), slice_of(call->method->path)};
-    headers[n++] = (struct h2_header){SLICE(":authority"), authority_of(call->channel)};
+    headers[n++] = (struct h2_header){SLICE(":authority"), conn->authority};
     if (call->deadline_us != 0) {
         uint64_t now_us = clock_monotonic_us();
-        char *text = arena_alloc(&call->arena, 12);
-        rpc__timeout_format(call->deadline_us > now_us ? call->deadline_us - now_us : 0, text);
-        headers[n++] = (struct h2_header){SLICE("grpc-timeout"), slice_of(text)};
+        rpc__timeout_format(call->deadline_us > now_us ? call->deadline_us - now_us : 0, numbers);
+        headers[n++] = (struct h2_header){SLICE("grpc-timeout"), slice_of(numbers)};
     }
     headers[n++] = (struct h2_header){SLICE("te"), SLICE("trailers")};
     headers[n++] = (struct h2_header){SLICE("content-type"), SLICE("application/grpc")};
@@ -281,29 +357,116 @@ void rpc__client_attach(struct rpc_call *call, struct rpc_conn *conn)
         headers[n++] = (struct h2_header){
             SLICE("grpc-encoding"),
             slice_of(rpc__compression_name((enum rpc_compression)call->encoding_out))};
+    if (call->attempts && call->attempts->made > 1) {
+        snprintf(numbers + NUMBER_BYTES, NUMBER_BYTES, "%u", call->attempts->made - 1);
+        headers[n++] = (struct h2_header){SLICE("grpc-previous-rpc-attempts"),
+                                          slice_of(numbers + NUMBER_BYTES)};
+    }
     for (const struct rpc_header *header = call->headers_out; header; header = header->next)
         headers[n++] = (struct h2_header){header->name, header->value};
-    call->conn = conn;
-    rpc_call_ref(call);
-    if (h2_request(conn->h2, &call->stream, headers, n))
-        return;
-    rpc_call_unref(call);
-    call->conn = NULL;
-    rpc__client_abort(call, STATUS_UNAVAILABLE, "the connection takes no more calls");
+    return n;
 }
 
-static void add_metadata(struct rpc_call *call, const struct rpc_call_options *options)
+static bool attach(struct rpc_call *call, struct rpc_conn *conn)
+{
+    size_t header_bytes =
+        sizeof(struct h2_header) * (HEADERS_FIXED + rpc__header_count(call->headers_out));
+    char *numbers;
+
+    if (!call->request_headers)
+        call->request_headers = arena_alloc(&call->arena, header_bytes + (size_t)2 * NUMBER_BYTES);
+    numbers = (char *)call->request_headers + header_bytes;
+    call->conn = conn;
+    rpc_call_ref(call);
+    if (h2_request(conn->h2, &call->stream, call->request_headers,
+                   fill_headers(call, conn, call->request_headers, numbers)))
+        return true;
+    rpc_call_unref(call);
+    call->conn = NULL;
+    return false;
+}
+
+void rpc__client_feed(struct rpc_channel *channel)
+{
+    struct rpc_conn *conn = channel->current;
+
+    while (conn && !list_empty(&channel->waiting) && h2_room(conn->h2) > 0) {
+        struct rpc_call *call = LIST_FIRST(&channel->waiting, struct rpc_call, wait_node);
+        list_remove(&call->wait_node);
+        if (attach(call, conn))
+            continue;
+        /* Its stream ids are used up. */
+        list_push_front(&channel->waiting, &call->wait_node);
+        rpc__channel_retire(conn);
+        rpc__channel_want(channel);
+        return;
+    }
+}
+
+void rpc__client_unreachable(struct rpc_call *call)
+{
+    struct error err = {0};
+
+    list_remove(&call->wait_node);
+    error_set(&err, STATUS_UNAVAILABLE, "%s", call->channel->failure);
+    if (!rpc__retry_later(call, &err))
+        rpc__client_abort(call, STATUS_UNAVAILABLE, "%s", err.message);
+}
+
+void rpc__client_start(struct rpc_call *call)
+{
+    struct rpc_channel *channel = call->channel;
+    struct rpc_conn *conn = channel->current;
+
+    /* Who waits already goes first. */
+    if (conn && list_empty(&channel->waiting) && h2_room(conn->h2) > 0 && attach(call, conn))
+        return;
+    rpc__channel_want(channel);
+    if (channel->state == RPC_FAILING && !call->wait_for_ready) {
+        rpc__client_unreachable(call);
+        return;
+    }
+    list_push(&channel->waiting, &call->wait_node);
+    if (channel->current)
+        loop_flush_mark(channel->feed);
+}
+
+static bool add_metadata(struct rpc_call *call, const char *name, const char *value)
+{
+    struct slice key = slice_of(name);
+    struct slice text = rpc__metadata_to_wire(&call->arena, key, slice_of(value));
+
+    if (!rpc__metadata_name_is_free(key)) {
+        rpc__client_abort(call, STATUS_INTERNAL, "\"%.100s\" may not be a name of metadata", name);
+        return false;
+    }
+    if (!rpc__metadata_value_is_valid(text)) {
+        rpc__client_abort(call, STATUS_INTERNAL,
+                          "the value of metadata \"%s\" is not printable ASCII", name);
+        return false;
+    }
+    rpc__header_add(call, &call->headers_out, key, text);
+    return true;
+}
+
+static void add_all_metadata(struct rpc_call *call, const struct rpc_call_options *options)
 {
     const char *authorization = call->channel->authorization;
+    size_t n = 0;
 
     if (options && options->authorization)
         authorization = options->authorization;
-    if (authorization)
-        rpc__header_add(call, &call->headers_out, SLICE("authorization"), slice_of(authorization));
+    if (authorization && !add_metadata(call, "authorization", authorization))
+        return;
     if (!options || !options->metadata)
         return;
-    for (const char *const *pair = options->metadata; pair[0] && pair[1]; pair += 2)
-        rpc__metadata_add(call, &call->headers_out, pair[0], slice_of(pair[1]));
+    for (const char *const *pair = options->metadata; pair[0] && pair[1]; pair += 2) {
+        if (++n > RPC_METADATA_MAX)
+            rpc__client_abort(call, STATUS_INTERNAL, "more than %d names of metadata",
+                              RPC_METADATA_MAX);
+        if (call->failure || !add_metadata(call, pair[0], pair[1]))
+            return;
+    }
 }
 
 /* The call ends with its parent, and no later. */
@@ -323,37 +486,47 @@ static uint64_t inherit(struct rpc_call *call, const struct rpc_call_options *op
     return deadline_us == 0 ? parent->deadline_us : MIN_OF(deadline_us, parent->deadline_us);
 }
 
+static void apply_options(struct rpc_call *call, const struct rpc_call_options *options)
+{
+    static const struct rpc_call_options none;
+    const struct rpc_retry *retry = &call->channel->options.retry;
+    uint64_t deadline_us = 0;
+
+    if (!options)
+        options = &none;
+    if (options->timeout_ms)
+        deadline_us = clock_monotonic_us() + options->timeout_ms * 1000;
+    deadline_us = inherit(call, options, deadline_us);
+    if (deadline_us)
+        rpc__call_set_deadline(call, deadline_us);
+    call->wait_for_ready = options->wait_for_ready;
+    call->encoding_out = call->compression = (uint8_t)options->compression;
+    if (options->retry)
+        rpc__retry_init(call, options->retry);
+    else if (call->method->idempotent)
+        rpc__retry_init(call, retry);
+}
+
 struct rpc_call *rpc_channel_call(struct rpc_channel *channel, const struct rpc_method *method,
                                   const struct rpc_call_options *options,
                                   const struct rpc_callbacks *callbacks, void *userdata)
 {
     struct rpc_call *call = rpc__call_new(&channel->end);
-    uint64_t deadline_us = 0;
 
     call->channel = channel;
     call->method = method;
     call->userdata = userdata;
     if (callbacks)
         call->callbacks = *callbacks;
-    add_metadata(call, options);
-    if (options) {
-        if (options->timeout_ms)
-            deadline_us = clock_monotonic_us() + options->timeout_ms * 1000;
-        deadline_us = inherit(call, options, deadline_us);
-        call->wait_for_ready = options->wait_for_ready;
-        call->encoding_out = call->compression = (uint8_t)options->compression;
-    }
-    if (deadline_us)
-        rpc__call_set_deadline(call, deadline_us);
-    rpc__channel_want(channel);
-    if (call->failure)
-        return call;
-    if (channel->current)
-        rpc__client_attach(call, channel->current);
-    else if (channel->state == RPC_FAILING && !call->wait_for_ready)
-        rpc__client_abort(call, STATUS_UNAVAILABLE, "%s", channel->failure);
-    else
-        list_push(&channel->waiting, &call->wait_node);
+    channel->calls_made++;
+    h2_stream_keep(&call->stream);
+    add_all_metadata(call, options);
+    apply_options(call, options);
+    if (channel->end.open_calls > RPC_CHANNEL_CALLS_MAX)
+        rpc__client_abort(call, STATUS_RESOURCE_EXHAUSTED, "more than %d open calls",
+                          RPC_CHANNEL_CALLS_MAX);
+    if (!call->failure)
+        rpc__client_start(call);
     return call;
 }
 

@@ -156,13 +156,21 @@ struct slice rpc__metadata_to_wire(struct arena *arena, struct slice name, struc
 
 bool rpc__metadata_name_is_free(struct slice name)
 {
+    /* Of the call itself, and those of HTTP/1.1 that make a message malformed (RFC 9113, 8.2.2). */
+    static const char *const taken[] = {
+        "te",      "content-type",     "user-agent",        "host",      "connection",
+        "upgrade", "proxy-connection", "transfer-encoding", "keep-alive"};
+
     for (size_t i = 0; i < name.len; i++) {
         char c = name.data[i];
         if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
             return false;
     }
-    return name.len > 0 && (name.len < 5 || memcmp(name.data, "grpc-", 5) != 0) &&
-           !slice_is(name, "te") && !slice_is(name, "content-type");
+    for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
+        if (slice_is(name, taken[i]))
+            return false;
+    }
+    return name.len > 0 && (name.len < 5 || memcmp(name.data, "grpc-", 5) != 0);
 }
 
 bool rpc__metadata_is_binary(struct slice name)

@@ -12,8 +12,9 @@
 #define DETAILS_MAX 3
 #define VIOLATION_TEXT_BYTES 400
 #define VIOLATIONS_SENT_MAX 50
-#define VIOLATIONS_BYTES_MAX (RPC_DETAILS_BYTES_MAX - 1500) /* the rest is for the other details   \
-                                                             */
+#define VIOLATIONS_BYTES_MAX                                                                       \
+    (RPC_DETAILS_BYTES_MAX - 1500) /* the rest is for the other details                            \
+                                    */
 
 static const char *last_part(const char *type_url)
 {

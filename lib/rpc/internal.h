@@ -75,7 +75,9 @@ struct rpc_call {
     void *userdata, *service, *principal;
     void (*handler)(void);
     struct rpc_header *metadata_in, *headers_out, *trailers_out;
-    struct error *failure; /* client: an end that was decided here */
+    struct error *failure;             /* client: an end that was decided here */
+    struct rpc_attempts *attempts;     /* client: NULL without a retry policy */
+    struct h2_header *request_headers; /* client: reused by each try */
     const char *grpc_message, *grpc_details;
     int32_t grpc_status, http_status; /* client: -1 = not seen */
     enum status final_status;
@@ -92,7 +94,10 @@ struct rpc_call {
     bool compress_small;  /* the user has asked for it, not an option */
     bool encoding_named;  /* the peer has sent grpc-encoding */
     bool in_compressed;   /* of the last message received */
-    size_t swept_bytes;   /* server: unsent output at the last sweep after the end, plus one */
+    /* client: response headers came, so there is no other try; one was made because the peer had
+     * refused the stream; a try begins in the pump; the answer is no gRPC */
+    bool answered, refused, again, foreign;
+    size_t swept_bytes; /* server: unsent output at the last sweep after the end, plus one */
 };
 
 /* ---- end.c ---- */
@@ -102,9 +107,7 @@ void rpc__end_pump_later(struct rpc_call *call);
 void rpc__call_set_deadline(struct rpc_call *call, uint64_t deadline_us);
 /* What each side does when a deadline passes, or when a call has something to do. */
 void rpc__server_expired(struct rpc_call *call);
-void rpc__client_expired(struct rpc_call *call);
 void rpc__server_pump(struct rpc_call *call);
-void rpc__client_pump(struct rpc_call *call);
 
 /* ---- call.c ---- */
 struct rpc_call *rpc__call_new(struct rpc_end *end);
@@ -125,7 +128,6 @@ size_t rpc__input_pending(const struct rpc_call *call);
 void rpc__input_close(struct rpc_call *call); /* nothing more is wanted */
 /* The side's reaction to a broken input. */
 void rpc__server_input_failed(struct rpc_call *call, const struct error *err);
-void rpc__client_input_failed(struct rpc_call *call, const struct error *err);
 
 /* ---- codec.c ---- */
 /* grpc-message: all but printable ASCII without % is percent-coded. Decoding leaves broken escapes
@@ -174,8 +176,12 @@ struct rpc_conn {
     struct rpc_server *server;
     struct rpc_channel *channel;
     struct loop_timer *keepalive;
-    uint64_t ready_us; /* client */
     bool pinged;
+    /* client */
+    const char *target;     /* as the user gave it */
+    struct slice authority; /* of its requests */
+    uint64_t ready_us;
+    uint64_t reads; /* of h2 at the last look */
 };
 struct rpc_route {
     struct map_node node;
@@ -218,40 +224,10 @@ void rpc__health_free(struct rpc_health *health);
 struct rpc_reflection;
 void rpc__reflection_free(struct rpc_reflection *reflection);
 
-/* ---- channel.c, client_call.c ---- */
-struct rpc_channel {
-    struct rpc_end end;
-    struct rpc_channel_options options;
-    char *authorization;
-    char *target;             /* list as given */
-    const char *addresses[8]; /* into `targets_text` */
-    char *targets_text;
-    size_t address_count, address_next, address_used;
-    enum rpc_channel_state state;
-    struct net_stream *connecting;
-    struct rpc_conn *handshaking; /* connected, no SETTINGS yet */
-    struct rpc_conn *current;
-    struct list conns; /* all, draining ones too */
-    struct list waiting;
-    struct loop_timer *timer; /* backoff, or the handshake's limit */
-    uint64_t backoff_ms;
-    char failure[256];
-    void (*on_state)(enum rpc_channel_state state, void *userdata);
-    void *on_state_userdata;
-    bool freed;
-};
-#define RPC_CHANNEL_ADDRESSES_MAX 8
-extern const struct h2_handlers rpc__client_handlers;
+/* ---- the client's side, in client.h ---- */
+void rpc__client_expired(struct rpc_call *call);
+void rpc__client_pump(struct rpc_call *call);
+void rpc__client_input_failed(struct rpc_call *call, const struct error *err);
 MUST_USE enum status rpc__client_send(struct rpc_call *call, const ProtobufCMessage *message);
-void rpc__channel_want(struct rpc_channel *channel); /* connects when idle */
-void rpc__client_attach(struct rpc_call *call, struct rpc_conn *conn);
-/* Ends a call from here: resets its stream, tells the user later in the turn. */
-void rpc__client_abort(struct rpc_call *call, enum status status, const char *fmt, ...)
-    PRINTF_LIKE(3, 4);
-void rpc__client_close(struct rpc_call *call);
-void rpc__channel_conn_ready(struct rpc_conn *conn);
-void rpc__channel_conn_goaway(struct rpc_conn *conn);
-void rpc__channel_conn_lost(struct rpc_conn *conn, const char *why);
-void rpc__channel_pong(struct rpc_conn *conn);
 
 #endif

@@ -20,6 +20,7 @@ struct glue_method {
     char input[GLUE_NAME_BYTES];  /* Plankton__V1__SubmitTaskRequest */
     char output[GLUE_NAME_BYTES]; /* Plankton__V1__Task */
     unsigned access;              /* bits (1 << role), from option plankton.v1.access */
+    bool idempotent;              /* the http rule is GET */
     bool rejects_unknown;         /* unknown fields of the request are refused */
     char input_desc[GLUE_NAME_BYTES], output_desc[GLUE_NAME_BYTES];
 };
@@ -36,7 +37,8 @@ void glue_service(const Google__Protobuf__FileDescriptorProto *file,
                   char out[GLUE_NAME_BYTES]);
 void glue_method(const char *service_name, const Google__Protobuf__MethodDescriptorProto *proto,
                  struct glue_method *ret);
-/* Fills access and rejects_unknown; ends the program when the product's own method has no access.
+/* Fills access, idempotent and rejects_unknown; ends the program when the product's own method has
+ * no access.
  */
 void glue_read_options(const Google__Protobuf__FileDescriptorProto *file,
                        struct glue_method *method);

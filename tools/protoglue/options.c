@@ -91,8 +91,9 @@ void glue_read_options(const Google__Protobuf__FileDescriptorProto *file,
 
     method->access = 0;
     /* The first field of the rule is its pattern: anything but GET creates or changes something. */
-    method->rejects_unknown =
-        !streams && http.at < http.end && read_varint(&http) >> 3 != HTTP_RULE_GET;
+    bool ruled = http.at < http.end;
+    method->idempotent = ruled && read_varint(&http) >> 3 == HTTP_RULE_GET;
+    method->rejects_unknown = ruled && !streams && !method->idempotent;
     read_access(method);
     /* The product's own services must say who may call each method; foreign ones do not know the
      * option. */

@@ -26,12 +26,13 @@ static void write_service(FILE *out, const Google__Protobuf__FileDescriptorProto
                 "    .input = &%s,\n"
                 "    .output = &%s,\n"
                 "    .access = 0x%x,\n"
+                "    .idempotent = %s,\n"
                 "    .rejects_unknown = %s,\n"
                 "    .ops_index = %zu,\n"
                 "};\n",
                 m.name, file->package, service->name, m.proto->name, m.proto->name,
                 kind_of(m.proto), m.input_desc, m.output_desc, m.access,
-                m.rejects_unknown ? "true" : "false", i);
+                m.idempotent ? "true" : "false", m.rejects_unknown ? "true" : "false", i);
     }
     fprintf(out, "static const struct rpc_method *const %s_methods[] = {\n", service_name);
     for (size_t i = 0; i < service->n_method; i++) {

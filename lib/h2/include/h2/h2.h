@@ -37,7 +37,10 @@ struct h2_stream {
     bool remote_ended, local_ended;
     bool submitted;   /* a response or request was submitted */
     bool on_the_wire; /* client: the request has left the queue */
-    bool above_high_water, status_seen, informational, oversized;
+    bool above_high_water, status_seen, informational;
+    bool oversized;  /* a header block was over the limit: the stream is reset */
+    bool block_ends; /* the block that on_headers is about carries END_STREAM */
+    bool keep;       /* what was sent stays in out, for h2_stream_replay */
 };
 
 enum h2_block { H2_REQUEST, H2_RESPONSE, H2_INFORMATIONAL, H2_TRAILERS };
@@ -70,6 +73,8 @@ struct h2_handlers {
     void (*on_goaway)(struct h2_conn *conn,
                       void *userdata); /* may be NULL: no new streams from now on */
     void (*on_pong)(struct h2_conn *conn, void *userdata); /* may be NULL */
+    /* Later SETTINGS of the peer: h2_room may have changed. */
+    void (*on_settings)(struct h2_conn *conn, void *userdata); /* may be NULL */
 };
 
 struct h2_options {
@@ -78,6 +83,7 @@ struct h2_options {
     uint32_t stream_window_bytes;     /* 0 = 1 MiB */
     uint32_t connection_window_bytes; /* 0 = 4 MiB */
     uint64_t preface_timeout_ms;      /* 0 = 10 s to the peer's SETTINGS */
+    uint32_t first_stream_id;         /* client; 0 = 1. For tests of what comes after the last */
 };
 #define H2_STREAM_OUT_MAX_BYTES (16u << 20)
 #define H2_CONNECTION_OUT_MAX_BYTES (64u << 20) /* all streams of a connection together */
@@ -100,6 +106,12 @@ struct net_stream *h2_net(const struct h2_conn *conn);
 size_t h2_stream_count(const struct h2_conn *conn);
 bool h2_is_draining(const struct h2_conn *conn); /* either side said GOAWAY */
 void h2_ping(struct h2_conn *conn);
+/* Client: how many requests the peer takes now, by its MAX_CONCURRENT_STREAMS. */
+size_t h2_room(const struct h2_conn *conn);
+uint64_t h2_reads(const struct h2_conn *conn); /* how often bytes came: whether the peer is alive */
+const char *h2_why(const struct h2_conn *conn); /* it was lost; "" before */
+/* The peer's GOAWAY: its error code, and whether its debug data is the text given. */
+bool h2_goaway_is(const struct h2_conn *conn, uint32_t error_code, const char *debug);
 
 void h2_stream_init(struct h2_stream *stream); /* keeps nothing; call once per life of the object */
 void h2_stream_fini(struct h2_stream *stream);
@@ -122,6 +134,12 @@ bool h2_stream_writable(const struct h2_stream *stream);
 void h2_stream_end(struct h2_stream *stream, const struct h2_header *trailers, size_t n);
 void h2_stream_drop_output(struct h2_stream *stream);
 void h2_stream_rst(struct h2_stream *stream, uint32_t error_code);
+/* A request that may have to be sent again: from h2_stream_keep to h2_stream_release what was sent
+ * stays in the output buffer, nothing is copied. After on_closed h2_stream_replay makes the stream
+ * as it was before h2_request, with all its body bytes; false when they are not all there. */
+void h2_stream_keep(struct h2_stream *stream);
+void h2_stream_release(struct h2_stream *stream);
+bool h2_stream_replay(struct h2_stream *stream);
 /* Received body bytes that were dealt with: the peer may send as many more. */
 void h2_consume(struct h2_stream *stream, size_t len);
 

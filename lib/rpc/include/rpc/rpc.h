@@ -31,6 +31,7 @@ struct rpc_method {
                              function pointers */
     uint32_t access;      /* bits (1 << plankton.v1.Role) of who may call, from option
                              plankton.v1.access; 0 = nobody has said: refused */
+    bool idempotent;      /* its http rule is GET: it may be sent twice */
     bool rejects_unknown; /* unknown fields are refused: its http rule is POST, PUT, PATCH or
                              DELETE, or access.rejects_unknown */
 };
@@ -145,15 +146,40 @@ void rpc_call_set_trailer_bin(struct rpc_call *call, const char *name, struct sl
 
 /* ---- client ---- */
 struct rpc_channel;
+/* Another try for a call that failed before response headers came. The n-th pause is random, from 0
+ * to backoff_initial_ms × backoff_multiplier^(n-1) but at most backoff_max_ms; no shorter than
+ * google.rpc.RetryInfo asks for, and exactly as long as grpc-retry-pushback-ms says (negative or
+ * not a number: no other try). The deadline spans all tries: a pause that would end behind it is
+ * not begun. A call that has sent more than 256 KiB has no other try. */
+struct rpc_retry {
+    uint32_t attempts_max;                       /* 0 or 1 = none, at most 5 */
+    uint32_t statuses;                           /* bits (1u << STATUS_…) */
+    uint64_t backoff_initial_ms, backoff_max_ms; /* 0 = 50 ms, 1 s */
+    double backoff_multiplier;                   /* 0 = 2 */
+};
 struct rpc_channel_options {
     const char *authorization;   /* metadata `authorization` of every call unless the call gives its
                                     own; copied; may be NULL */
     uint64_t connect_timeout_ms; /* 0 = 5 s */
-    uint64_t backoff_initial_ms, backoff_max_ms; /* 0 = 20 ms × 1.6, ±20 %, at most 2 s */
-    uint64_t keepalive_ms, keepalive_timeout_ms; /* 0 = off; timeout 0 = 5 s */
+    uint64_t backoff_initial_ms, backoff_max_ms; /* of failed rounds; 0 = 20 ms, 2 s */
+    double backoff_multiplier, backoff_jitter;   /* 0 = 1.6, 0.2 (± share of the pause) */
+    /* A ping after so long without a byte from the peer (up to twice that), the connection is lost
+     * when nothing comes for the timeout. 0 = off; timeout 0 = 5 s. A peer that says
+     * too_many_pings doubles the interval. */
+    uint64_t keepalive_ms, keepalive_timeout_ms;
+    bool keepalive_without_calls;
+    uint64_t idle_ms; /* after so long without a call (up to twice that) the connection is closed
+                         until the next one; 0 = never */
+    uint32_t header_bytes_max; /* of the answer, counted name + value + 32; more is
+                                  RESOURCE_EXHAUSTED. 0 = 16 KiB */
+    struct rpc_retry retry;    /* of methods that change nothing (their http rule is GET) */
 };
-/* Connects on first use and again by itself. target: an address of lib/net, or several separated by
- * commas (the first that works). */
+/* What Plankton's own programs use: keepalive, and UNAVAILABLE is tried again. */
+extern const struct rpc_channel_options rpc_channel_defaults;
+/* Connects on first use and again by itself. target: "host:port", "dns:///host:port",
+ * "[v6]:port", "unix:/path", or several separated by commas: the first that works, a name giving as
+ * many as it has records. It is kept until it is lost; then the walk begins anew, with names
+ * resolved again. Calls beyond the peer's limit of streams wait. */
 struct rpc_channel *rpc_channel_new(struct loop *loop, const char *target,
                                     const struct rpc_channel_options *options);
 void rpc_channel_free(struct rpc_channel *channel); /* open calls end with CANCELLED */
@@ -163,11 +189,15 @@ void rpc_channel_on_state(struct rpc_channel *channel,
                           void (*fn)(enum rpc_channel_state state, void *userdata), void *userdata);
 
 struct rpc_call_options {
-    uint64_t timeout_ms;         /* 0 = none */
-    bool wait_for_ready;         /* queue while the channel is failing, else UNAVAILABLE at once */
-    const char *authorization;   /* overrides the channel's */
-    const char *const *metadata; /* name, value, …, NULL */
+    uint64_t timeout_ms;       /* 0 = none */
+    bool wait_for_ready;       /* queue while the channel is failing, else UNAVAILABLE at once */
+    const char *authorization; /* overrides the channel's */
+    /* name, value, …, NULL: names of a-z 0-9 _ - . but none that gRPC itself uses, values of
+     * printable ASCII or of any bytes but NUL for "-bin" names; else the call fails with
+     * INTERNAL */
+    const char *const *metadata;
     const struct rpc_call *parent;    /* deadline and cancellation are inherited */
+    const struct rpc_retry *retry;    /* overrides the channel's, for any method */
     enum rpc_compression compression; /* of messages from 1 KiB on; default RPC_IDENTITY */
 };
 /* Streaming or unary call; the first message is sent with rpc_call_send, the input closed with
