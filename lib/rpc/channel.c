@@ -378,7 +378,7 @@ void rpc__channel_retire(struct rpc_conn *conn)
 {
     if (conn->channel->current == conn)
         conn->channel->current = NULL;
-    h2_shutdown(conn->h2);
+    h2_shutdown(conn->h2, NULL);
 }
 
 void rpc__channel_conn_lost(struct rpc_conn *conn, const char *why)
