@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "h2/h2.h"
+#include "net/tls.h"
 #include "rpc/rpc.h"
 
 #define RPC_MESSAGE_BYTES_MAX (4u << 20)

@@ -28,6 +28,7 @@ struct rpc_server *rpc_server_new(struct loop *loop, const struct rpc_server_opt
 
     if (options)
         server->options = *options;
+    net_tls_ref(server->options.tls);
     if (server->options.connections_max == 0)
         server->options.connections_max = RPC_CONNECTIONS_MAX;
     rpc__end_init(&server->end, loop, true,
@@ -99,8 +100,8 @@ enum status rpc_server_listen(struct rpc_server *server, const char *address, st
     struct error local = {0};
 
     err = err ? err : &local;
-    server->listener = net_listen(server->end.loop, address, server->options.connections_max,
-                                  on_accept, server, err);
+    server->listener = net_listen(server->end.loop, address, server->options.tls,
+                                  server->options.connections_max, on_accept, server, err);
     return server->listener ? STATUS_OK : err->status;
 }
 
@@ -175,6 +176,7 @@ void rpc_server_free(struct rpc_server *server)
     loop_timer_free(server->sweep_timer);
     rpc__server_lives_fini(server);
     rpc__end_fini(&server->end);
+    net_tls_unref(server->options.tls);
     free(server->services);
     /* A handler may have called us. */
     loop_defer(server->end.loop, free, server);

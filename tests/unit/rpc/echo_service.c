@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "echo_service.h"
@@ -93,6 +94,7 @@ static void unary(struct rpc_call *call, const Plankton__Test__EchoRequest *requ
     struct echo_service *service = rpc_call_service(call);
 
     service->calls++;
+    snprintf(service->identity, sizeof service->identity, "%s", rpc_call_peer_identity(call));
     service->compressed_in += rpc_call_message_compressed(call);
     echo_metadata(call);
     if (request->fail_with) {

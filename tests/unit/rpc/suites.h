@@ -10,5 +10,6 @@ TCase *compress_tests(void);
 TCase *channel_tests(void);
 TCase *raw_tests(void);
 TCase *glue_tests(void);
+TCase *tls_tests(void);
 
 #endif

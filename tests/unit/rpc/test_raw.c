@@ -148,7 +148,8 @@ static void run(struct raw *raw)
 {
     fixture_server(&raw->f, "127.0.0.1:0");
     h2_stream_init(&raw->stream);
-    net_connect(raw->f.loop, raw->f.address, 1000, on_connect, raw);
+    net_connect(raw->f.loop, raw->f.address, &(struct net_connect_options){.timeout_ms = 1000},
+                on_connect, raw);
     loop_run(raw->f.loop);
     ck_assert(raw->closed);
     /* Whatever it was, the server still serves. */

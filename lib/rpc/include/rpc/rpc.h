@@ -19,6 +19,7 @@
 #include "loop/loop.h"
 
 struct rpc_call;
+struct net_tls;
 
 enum rpc_kind { RPC_UNARY, RPC_CLIENT_STREAM, RPC_SERVER_STREAM, RPC_BIDI };
 /* One method, from the descriptors (tools/protoglue writes these tables; nobody else does). */
@@ -82,7 +83,9 @@ bool rpc_call_metadata_bin_nth(struct rpc_call *call, const char *name, size_t n
 void rpc_call_set_compression(struct rpc_call *call, enum rpc_compression compression);
 bool rpc_call_message_compressed(const struct rpc_call *call); /* the last one received */
 const char *rpc_call_peer(const struct rpc_call *call);
-bool rpc_call_peer_is_local(const struct rpc_call *call);   /* loopback or unix socket */
+bool rpc_call_peer_is_local(const struct rpc_call *call); /* loopback or unix socket */
+/* Who the peer's verified TLS certificate says it is (net_stream_peer_identity); "" without. */
+const char *rpc_call_peer_identity(const struct rpc_call *call);
 int64_t rpc_call_remaining_ms(const struct rpc_call *call); /* to its deadline; INT64_MAX = none */
 bool rpc_call_is_open(const struct rpc_call *call);
 
@@ -114,6 +117,7 @@ struct rpc_server_options {
      * While it has no call 2 h, unless pings_without_calls. */
     uint64_t ping_interval_min_ms;
     bool pings_without_calls;
+    struct net_tls *tls; /* a server\'s context (net/tls.h), referenced; NULL = plaintext */
     enum rpc_compression compression; /* of messages from 1 KiB on, to clients that accept it;
                                          default RPC_IDENTITY */
 };
@@ -193,6 +197,7 @@ struct rpc_channel_options {
     uint32_t header_bytes_max; /* of the answer, counted name + value + 32; more is
                                   RESOURCE_EXHAUSTED. 0 = 16 KiB */
     struct rpc_retry retry;    /* of methods that change nothing (their http rule is GET) */
+    struct net_tls *tls;       /* a client\'s context (net/tls.h), referenced; NULL = plaintext */
 };
 /* What Plankton's own programs use: keepalive, and UNAVAILABLE is tried again. */
 extern const struct rpc_channel_options rpc_channel_defaults;
