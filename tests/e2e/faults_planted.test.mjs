@@ -7,7 +7,7 @@ import { check } from './system/history.mjs';
 import { Load } from './system/load.mjs';
 
 const plants = [
-  ['ack_before_commit', 'controller', ['crash postgres', 'kill controller'], /acknowledged and is not there/],
+  ['ack_before_commit', 'controller', ['crash postgres', 'kill controller'], /acknowledged and is not there|saw attempt/],
   ['volatile_lease', 'controller', ['kill controller'], /was begun twice/],
   ['stale_result_accepted', 'controller', ['stop worker-1', 'stop worker-2'], /has the result of attempt 1 for attempt 2/],
   ['submit_not_idempotent', 'controller', ['kill controller'], /was acknowledged as .* and /],
