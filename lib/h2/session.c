@@ -133,6 +133,19 @@ static int header_cb(nghttp2_session *session, const nghttp2_frame *frame, const
     return 0;
 }
 
+/* A field with bytes that have no place in one is left out, since gRPC does not let it fail a call.
+ * A bad name, or a value that could split a header, is malformed (RFC 9113 section 8.2.1): the
+ * stream is reset. */
+static int invalid_header_cb(nghttp2_session *session, const nghttp2_frame *frame,
+                             const uint8_t *name, size_t name_len, const uint8_t *value,
+                             size_t value_len, uint8_t flags, void *userdata)
+{
+    bool malformed = !nghttp2_check_header_name(name, name_len) || memchr(value, 0, value_len) ||
+                     memchr(value, '\r', value_len) || memchr(value, '\n', value_len);
+
+    return malformed ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
+}
+
 /* A block of HEADERS is complete. nghttp2 calls everything behind an informational block trailers,
  * so :status decides. */
 static void headers_received(struct h2_conn *conn, struct h2_stream *stream,
@@ -406,6 +419,7 @@ static nghttp2_session_callbacks *make_callbacks(void)
     nghttp2_session_callbacks_set_send_data_callback(callbacks, h2__send_data);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, begin_headers_cb);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, header_cb);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, invalid_header_cb);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, frame_recv_cb);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, data_cb);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, stream_close_cb);
