@@ -426,6 +426,7 @@ void shard_evict(struct shard *shard)
             return;
         if (list_linked(&task->dirty) || (task->more && !list_empty(&task->more->watches)))
             continue;
+        queue_count_disk(task->lane->queue, (enum engine_parked_reason)task->parked, 1);
         task_free(task);
     }
 }

@@ -9,7 +9,7 @@
 #include "db/migrate.h"
 #include "store/store.h"
 
-#define STORE_SCHEMA_NEEDED 1 /* newest migration that this code relies on */
+#define STORE_SCHEMA_NEEDED 4 /* newest migration that this code relies on */
 
 /*
  * Statements keep one plan, by the indexes that they were written for: a plan made while a table

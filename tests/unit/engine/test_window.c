@@ -362,7 +362,7 @@ END_TEST
 
 START_TEST(a_rebuild_starts_from_an_empty_window)
 {
-    struct engine_queue_name queue = {1, "default/noop"};
+    struct engine_queue_name queue = {1, "default/noop", 1};
     struct engine_spec spec = bench_spec("noop");
 
     for (int i = 0; i < 20; i++)

@@ -59,8 +59,16 @@ left join lateral (
 ) p on true;
 
 -- name: load_queues
--- Queues that have parked tasks.
-select distinct shard, namespace_id, queue from parked_ready where shard = any($1::smallint[]);
+-- Queues that have parked tasks, and how many.
+select shard, namespace_id, queue, count(*) from parked_ready where shard = any($1::smallint[]) group by 1, 2, 3;
+
+-- name: load_due_queues
+-- Queues of which tasks wait for their time, and how many.
+select shard, namespace_id, queue, count(*) from parked_due where shard = any($1::smallint[]) group by 1, 2, 3;
+
+-- name: load_queue_settings
+-- What was set for queues.
+select shard, namespace_id, name, paused_at, paused_by, pause_reason from queue where shard = any($1::smallint[]);
 
 -- name: load_due
 -- The earliest parked time of each shard.
