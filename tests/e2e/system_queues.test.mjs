@@ -49,7 +49,7 @@ test('queues are listed and unknown ones are not found', async () => {
 });
 
 test('a step says which steps it needs, a task not before when, and a busy worker is named', async () => {
-  const run = await c.run({ name: 'waits', steps: [{ id: 'one', task: 'sleep', parameters: { seconds: 20 } }, { id: 'two', task: 'noop', needs: ['one'] }] });
+  const run = await c.run({ name: 'waits', steps: [{ id: 'one', task: 'sleep', parameters: { duration: '20s' } }, { id: 'two', task: 'noop', needs: ['one'] }] });
   const two = async () => (await c.get(`/runs/${run.id}/tasks`)).json.tasks.find((task) => task.step === 'two');
   await until('step two says what it needs', async () => (await two()).waitingFor === 'needs step one');
   const later = await c.submit({ type: 'noop', runAt: '2100-01-01T00:00:00Z' });
