@@ -242,6 +242,8 @@ void watch_free(struct engine *engine, struct watch *watch)
 {
     list_remove(&watch->link);
     map_remove(&engine->watches, &watch->by_ticket);
+    if (watch->task)
+        task_unwatched(watch->task);
     free(watch);
 }
 

@@ -88,7 +88,7 @@ struct task {
     struct heap_node timer; /* engine->task_timers */
     int64_t timer_us;
     struct list dirty; /* shard->dirty_tasks */
-    struct list age;   /* shard->young, shard->away, shard->closed, or none */
+    struct list age;   /* shard->young, away, away_watched, closed, or none */
     struct shard *shard;
     struct lane *lane;
     struct run *run;
@@ -373,7 +373,8 @@ struct shard {
     struct list dirty_tasks, dirty_runs, dirty_queues;
     uint32_t settings;                   /* queues that have one */
     struct list young_tasks, young_runs; /* not parked, oldest first */
-    struct list away;                    /* by seq */
+    struct list away;                    /* by seq: forgotten once that is durable */
+    struct list away_watched;            /* durable, and kept for who watches them */
     struct list closed;                  /* by seq */
     struct list known_keys, fresh_keys;  /* fresh: key->link until the cut */
     struct list sessions;
@@ -534,6 +535,7 @@ void window_load(struct shard *shard, const struct engine_queue_name *name);
 void refill_answer(struct engine *engine, const struct engine_refill_answer *answer);
 void shard_refill_due(struct shard *shard);
 void shard_evict(struct shard *shard); /* forgets what is durable on disk */
+void task_unwatched(struct task *task);
 void task_park(struct task *task, enum engine_parked_reason reason);
 void task_unpark(struct task *task);
 void run_unpark(struct run *run);

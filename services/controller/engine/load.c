@@ -19,11 +19,11 @@ void shard_dirty(struct shard *shard)
 
 static void lists_init(struct shard *shard)
 {
-    struct list *lists[] = {&shard->all_runs,    &shard->dirty_tasks, &shard->dirty_runs,
-                            &shard->young_tasks, &shard->young_runs,  &shard->away,
-                            &shard->closed,      &shard->known_keys,  &shard->fresh_keys,
-                            &shard->sessions,    &shard->journals,    &shard->fresh,
-                            &shard->reads,       &shard->careful,     &shard->dirty_queues};
+    struct list *lists[] = {
+        &shard->all_runs,   &shard->dirty_tasks, &shard->dirty_runs,   &shard->young_tasks,
+        &shard->young_runs, &shard->away,        &shard->closed,       &shard->known_keys,
+        &shard->fresh_keys, &shard->sessions,    &shard->journals,     &shard->fresh,
+        &shard->reads,      &shard->careful,     &shard->dirty_queues, &shard->away_watched};
 
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         list_init(lists[i]);

@@ -238,6 +238,7 @@ void task_free(struct task *task)
     }
     list_remove(&task->dirty);
     list_remove(&task->age);
+    task->away = AWAY_NO;
     if (task->entered)
         map_remove(&task->shard->tasks, &task->by_id);
     if (task->state != ENGINE_TASK_NONE) {
