@@ -6,6 +6,7 @@
 #include "base/planted.h"
 #include "log/log.h"
 #include "sql/load.h"
+#include "sql/read.h"
 #include "store_internal.h"
 
 #define LOAD_RETRY_MS 100
@@ -207,7 +208,7 @@ static void second_round(struct load *load)
     struct db_param by_run[] = {db_array_param(runs), db_array_param(low), db_array_param(high)};
     struct db_param by_id[] = {db_array_param(ids)};
     db_txn_add(txn, &SQL_load_run_tasks, by_run, 3);
-    db_txn_add(txn, &SQL_load_tasks_by_id, by_id, 1);
+    db_txn_add(txn, &SQL_read_tasks, by_id, 1);
     db_txn_send(txn, second_read, load);
 }
 
