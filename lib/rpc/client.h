@@ -14,7 +14,7 @@
 
 #define RPC_CHANNEL_TARGETS_MAX 16
 #define RPC_CHANNEL_CALLS_MAX 1000000
-#define RPC_ADDRESS_BYTES 112 /* an IPv6 address or a unix path, with prefix */
+#define RPC_ADDRESS_BYTES 128 /* an IPv6 address or a unix path, with prefix */
 #define RPC_ADDRESSES_PER_NAME_MAX 16
 #define RPC_RETRY_BYTES_MAX (256u << 10) /* of a call's output kept for another try */
 #define RPC_RETRY_ATTEMPTS_MAX 5

@@ -11,7 +11,7 @@ static void guard_cb(void *userdata)
     ck_abort_msg("the test took too long");
 }
 
-static void start_loop(struct fixture *f)
+void fixture_loop(struct fixture *f)
 {
     if (f->loop)
         return;
@@ -25,7 +25,7 @@ void fixture_server(struct fixture *f, const char *address)
 {
     struct error err = {0};
 
-    start_loop(f);
+    fixture_loop(f);
     f->service.loop = f->loop;
     f->server = rpc_server_new(f->loop, &f->server_options);
     rpc_server_add(f->server, &plankton_test_echo_desc, &echo_service_ops, &f->service);

@@ -27,12 +27,17 @@ struct fixture {
     char address[128];
 };
 
+void fixture_loop(struct fixture *f); /* only the loop */
 void fixture_server(struct fixture *f, const char *address);
 void fixture_begin(struct fixture *f); /* server on a free port and channel to it */
 void fixture_end(struct fixture *f);
 /* Runs the loop until all expected outcomes are there. */
 void fixture_wait(struct fixture *f);
 void fixture_run_ms(struct fixture *f, uint64_t ms);
+/* Runs the loop until something is so. */
+#define FIXTURE_UNTIL(f, condition)                                                                \
+    while (!(condition))                                                                           \
+    fixture_run_ms(f, 1)
 
 void unary(struct fixture *f, const struct rpc_call_options *options,
            const Plankton__Test__EchoRequest *request, struct outcome *out);
