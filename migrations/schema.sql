@@ -475,6 +475,25 @@ CREATE TABLE public.plan_version (
 COMMENT ON TABLE public.plan_version IS 'Immutable: runs are pinned to a version. digest is SHA-256 of document.';
 
 --
+-- Name: queue; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.queue (
+    shard smallint NOT NULL,
+    namespace_id integer NOT NULL,
+    paused_at timestamp with time zone,
+    name text NOT NULL,
+    paused_by text,
+    pause_reason text
+);
+
+--
+-- Name: TABLE queue; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.queue IS 'Settings of queues, written by the batches of the owner of their namespace''s home shard and read when that shard is loaded. paused_at: nothing is dispatched from it since then.';
+
+--
 -- Name: run; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -697,6 +716,13 @@ ALTER TABLE ONLY public.plan
 
 ALTER TABLE ONLY public.plan_version
     ADD CONSTRAINT plan_version_pkey PRIMARY KEY (plan_id, version);
+
+--
+-- Name: queue queue_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.queue
+    ADD CONSTRAINT queue_pkey PRIMARY KEY (shard, namespace_id, name);
 
 --
 -- Name: run run_pkey; Type: CONSTRAINT; Schema: public; Owner: -

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include "internal.h"
 
+#define PING_BYTES 8
+#define NOTICE_PING "shutdown" /* the PING behind the notice of a shutdown */
+
 static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
 {
     return nghttp2_session_get_stream_user_data(session, id);
@@ -10,7 +13,7 @@ static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
 
 void h2__mark(struct h2_conn *conn)
 {
-    if (!conn->lost)
+    if (!conn->lost && !conn->closing)
         loop_flush_mark(conn->flush);
 }
 
@@ -32,13 +35,16 @@ static void conn_close_streams(struct h2_conn *conn)
 }
 
 /* The connection is over: says so once. nghttp2 gets no more input, so its callbacks do not come
- * back. */
-static void conn_lost(struct h2_conn *conn, const char *why)
+ * back. The first reason stays. */
+static void conn_lost(struct h2_conn *conn, enum h2_end end, const char *why)
 {
     if (conn->lost || conn->freed)
         return;
+    if (!conn->condemned && !conn->closing)
+        conn->end = conn->shutting_down && end == H2_END_PEER ? H2_END_SHUTDOWN : end;
     conn->lost = conn->draining = true;
-    snprintf(conn->why, sizeof conn->why, "%s", why);
+    if (!conn->why[0])
+        snprintf(conn->why, sizeof conn->why, "%s", why);
     loop_timer_stop(conn->timer);
     net_stream_pause(conn->net, true);
     conn->busy++;
@@ -48,21 +54,18 @@ static void conn_lost(struct h2_conn *conn, const char *why)
     conn_release(conn);
 }
 
-/* Counts frames that carry nothing. The clock is read only when the burst is used up. */
-static void conn_count_cheap(struct h2_conn *conn)
+/* The last frame was written. What is left: its way to the peer, and that the peer closes. */
+static void conn_goodbye(struct h2_conn *conn)
 {
-    uint64_t now_us;
-
-    if (conn->cheap_frames++ < H2_CHEAP_FRAMES_BURST)
-        return;
-    now_us = clock_monotonic_us();
-    uint64_t refill = (now_us - conn->cheap_since_us) * H2_CHEAP_FRAMES_PER_S / 1000000u;
-    if (refill == 0) {
-        nghttp2_session_terminate_session(conn->session, NGHTTP2_ENHANCE_YOUR_CALM);
-        return;
+    if (!conn->condemned) {
+        conn->end = conn->shutting_down ? H2_END_SHUTDOWN : H2_END_PROTOCOL;
+        snprintf(conn->why, sizeof conn->why, "%s",
+                 conn->shutting_down ? "shut down" : "HTTP/2 protocol error");
     }
-    conn->cheap_since_us = now_us;
-    conn->cheap_frames -= (uint32_t)MIN_OF(refill, (uint64_t)conn->cheap_frames);
+    conn->closing = conn->draining = true;
+    net_stream_close_after_flush(conn->net);
+    h2__wait(conn, H2_WAIT_GOODBYE, H2_GOODBYE_MS);
+    conn_close_streams(conn);
 }
 
 static ssize_t send_cb(nghttp2_session *session, const uint8_t *data, size_t length, int flags,
@@ -82,7 +85,7 @@ static int begin_headers_cb(nghttp2_session *session, const nghttp2_frame *frame
     struct h2_conn *conn = userdata;
     struct h2_stream *stream;
 
-    if (conn->lost || conn->freed)
+    if (h2__is_over(conn))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     if (!conn->server || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
         conn->receiving = stream = stream_of(session, frame->hd.stream_id);
@@ -109,7 +112,7 @@ static int header_cb(nghttp2_session *session, const nghttp2_frame *frame, const
     struct h2_conn *conn = userdata;
     struct h2_stream *stream = conn->receiving;
 
-    if (conn->lost || conn->freed)
+    if (h2__is_over(conn))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     if (!stream || stream->id != frame->hd.stream_id)
         return 0;
@@ -117,8 +120,7 @@ static int header_cb(nghttp2_session *session, const nghttp2_frame *frame, const
     if (stream->header_bytes > conn->header_bytes_max) {
         /* The limit is ours to keep: what is advertised binds nobody. The rest of the block is
          * decoded but not looked at. */
-        if (++conn->oversized_blocks > H2_OVERSIZED_BLOCKS_MAX)
-            nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
+        h2__count_oversized(conn);
         stream->oversized = true;
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
@@ -129,6 +131,19 @@ static int header_cb(nghttp2_session *session, const nghttp2_frame *frame, const
     conn->handlers->on_header(stream, (struct slice){(const char *)name, name_len},
                               (struct slice){(const char *)value, value_len});
     return 0;
+}
+
+/* A field with bytes that have no place in one is left out, since gRPC does not let it fail a call.
+ * A bad name, or a value that could split a header, is malformed (RFC 9113 section 8.2.1): the
+ * stream is reset. */
+static int invalid_header_cb(nghttp2_session *session, const nghttp2_frame *frame,
+                             const uint8_t *name, size_t name_len, const uint8_t *value,
+                             size_t value_len, uint8_t flags, void *userdata)
+{
+    bool malformed = !nghttp2_check_header_name(name, name_len) || memchr(value, 0, value_len) ||
+                     memchr(value, '\r', value_len) || memchr(value, '\n', value_len);
+
+    return malformed ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
 }
 
 /* A block of HEADERS is complete. nghttp2 calls everything behind an informational block trailers,
@@ -159,7 +174,11 @@ static void stream_ended(struct h2_conn *conn, int32_t id)
 
 static void settings_received(struct h2_conn *conn, const nghttp2_frame *frame)
 {
-    conn_count_cheap(conn);
+    h2__count_cheap(conn);
+    if (frame->hd.flags & NGHTTP2_FLAG_ACK)
+        conn->greeted = true;
+    if (conn->greeted || !conn->server)
+        h2__wait_over(conn, H2_WAIT_PREFACE);
     if (frame->hd.flags & NGHTTP2_FLAG_ACK)
         return;
     if (conn->ready) {
@@ -168,23 +187,31 @@ static void settings_received(struct h2_conn *conn, const nghttp2_frame *frame)
         return;
     }
     conn->ready = true;
-    loop_timer_stop(conn->timer);
     if (conn->handlers->on_ready)
         conn->handlers->on_ready(conn, conn->userdata);
 }
 
-static void pong_received(struct h2_conn *conn)
+/* Names the real last stream: the peer has seen the notice, so no request of it is under way. */
+static void conn_say_last(struct h2_conn *conn)
 {
-    if (conn->server && conn->shutting_down) {
-        /* The peer has seen the notice, so no request of it is still under way: now the real last
-         * stream. */
-        nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE,
-                              nghttp2_session_get_last_proc_stream_id(conn->session),
-                              NGHTTP2_NO_ERROR, NULL, 0);
-        return;
-    }
-    if (conn->handlers->on_pong)
+    h2__wait_over(conn, H2_WAIT_NOTICE);
+    nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(conn->session), NGHTTP2_NO_ERROR,
+                          (const uint8_t *)conn->debug, conn->debug ? strlen(conn->debug) : 0);
+    h2__mark(conn);
+}
+
+static void ping_received(struct h2_conn *conn, const nghttp2_frame *frame)
+{
+    if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) {
+        h2__count_cheap(conn);
+        h2__count_ping(conn);
+    } else if (memcmp(frame->ping.opaque_data, NOTICE_PING, PING_BYTES) == 0) {
+        if (conn->wait == H2_WAIT_NOTICE)
+            conn_say_last(conn);
+    } else if (conn->handlers->on_pong) {
         conn->handlers->on_pong(conn, conn->userdata);
+    }
 }
 
 static void goaway_keep(struct h2_conn *conn, const nghttp2_goaway *goaway)
@@ -203,7 +230,7 @@ static int frame_recv_cb(nghttp2_session *session, const nghttp2_frame *frame, v
     struct h2_conn *conn = userdata;
     struct h2_stream *stream;
 
-    if (conn->lost || conn->freed)
+    if (h2__is_over(conn))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
@@ -213,19 +240,20 @@ static int frame_recv_cb(nghttp2_session *session, const nghttp2_frame *frame, v
         break;
     case NGHTTP2_DATA:
         if (frame->hd.length == 0 && !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
-            conn_count_cheap(conn);
+            h2__count_cheap(conn);
         break;
     case NGHTTP2_SETTINGS:
         settings_received(conn, frame);
         return 0;
     case NGHTTP2_PING:
-        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
-            conn_count_cheap(conn);
-        else
-            pong_received(conn);
+        ping_received(conn, frame);
+        return 0;
+    case NGHTTP2_RST_STREAM:
+        if (conn->server)
+            h2__count_reset(conn);
         return 0;
     case NGHTTP2_PRIORITY:
-        conn_count_cheap(conn);
+        h2__count_cheap(conn);
         return 0;
     case NGHTTP2_GOAWAY:
         goaway_keep(conn, &frame->goaway);
@@ -235,7 +263,7 @@ static int frame_recv_cb(nghttp2_session *session, const nghttp2_frame *frame, v
     default:
         return 0;
     }
-    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM && !conn->lost && !conn->freed)
+    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM && !h2__is_over(conn))
         stream_ended(conn, frame->hd.stream_id);
     return 0;
 }
@@ -246,7 +274,7 @@ static int data_cb(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     struct h2_conn *conn = userdata;
     struct h2_stream *stream = stream_of(session, id);
 
-    if (conn->lost || conn->freed)
+    if (h2__is_over(conn))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     conn->received += len;
     if (stream)
@@ -276,10 +304,11 @@ static int frame_send_cb(nghttp2_session *session, const nghttp2_frame *frame, v
         /* Resets that the peer provokes by bad frames cost us as much as those it sends. */
         if (conn->server && frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
             frame->rst_stream.error_code != NGHTTP2_CANCEL)
-            conn_count_cheap(conn);
+            h2__count_reset(conn);
         return 0;
     case NGHTTP2_HEADERS:
     case NGHTTP2_DATA:
+        conn->pinged_us = conn->ping_strikes = 0;
         break;
     default:
         return 0;
@@ -299,22 +328,18 @@ static void conn_flush_cb(void *userdata)
 {
     struct h2_conn *conn = userdata;
 
-    if (conn->lost || conn->freed)
+    if (conn->lost || conn->freed || conn->closing)
         return;
     conn->busy++;
     int rc = nghttp2_session_send(conn->session);
-    if (conn->lost || conn->freed) {
-        conn_release(conn);
-        return;
-    }
-    if (rc != 0) {
-        conn_lost(conn, nghttp2_strerror(rc));
-    } else if (!nghttp2_session_want_read(conn->session) &&
-               !nghttp2_session_want_write(conn->session)) {
-        net_stream_close_after_flush(conn->net);
-    } else if (!net_stream_writable(conn->net) && !conn->stalled && conn->ready) {
-        conn->stalled = true;
-        loop_timer_start(conn->timer, H2_WRITE_STALL_MS, 0);
+    if (!conn->lost && !conn->freed) {
+        if (rc != 0)
+            conn_lost(conn, H2_END_STALLED, nghttp2_strerror(rc));
+        else if (conn->condemned || (!nghttp2_session_want_read(conn->session) &&
+                                     !nghttp2_session_want_write(conn->session)))
+            conn_goodbye(conn);
+        else if (!net_stream_writable(conn->net) && conn->wait == H2_WAIT_NONE)
+            h2__wait(conn, H2_WAIT_STALL, H2_WRITE_STALL_MS);
     }
     conn_release(conn);
 }
@@ -322,34 +347,52 @@ static void conn_flush_cb(void *userdata)
 static void conn_timer_cb(void *userdata)
 {
     struct h2_conn *conn = userdata;
+    enum h2_wait wait = conn->wait;
 
-    conn_lost(conn, conn->ready ? "the peer takes no bytes" : "no HTTP/2 preface in time");
+    conn->wait = H2_WAIT_NONE;
+    if (wait == H2_WAIT_NOTICE)
+        conn_say_last(conn);
+    else if (wait == H2_WAIT_PREFACE && conn->ready)
+        h2__condemn(conn, H2_END_SILENT, NGHTTP2_SETTINGS_TIMEOUT,
+                    "no acknowledgement of SETTINGS in time");
+    else if (wait == H2_WAIT_PREFACE)
+        conn_lost(conn, H2_END_SILENT, "no HTTP/2 preface in time");
+    else
+        conn_lost(conn, H2_END_STALLED, "the peer takes no bytes");
 }
 
 static void net_drain_cb(struct net_stream *net, void *userdata)
 {
     struct h2_conn *conn = userdata;
 
-    if (conn->stalled) {
-        conn->stalled = false;
-        loop_timer_stop(conn->timer);
-    }
+    h2__wait_over(conn, H2_WAIT_STALL);
     h2__mark(conn);
+}
+
+/* What nghttp2 gives up on without a GOAWAY of its own. */
+static void conn_input_failed(struct h2_conn *conn, int rc)
+{
+    if (rc == NGHTTP2_ERR_FLOODED)
+        h2__condemn(conn, H2_END_ABUSE, NGHTTP2_ENHANCE_YOUR_CALM, "too many answers wait");
+    else
+        conn_lost(conn, H2_END_PROTOCOL, nghttp2_strerror(rc));
 }
 
 void h2_feed(struct h2_conn *conn, struct slice bytes)
 {
-    if (conn->lost || conn->freed)
+    if (h2__is_over(conn))
         return;
     conn->busy++;
     conn->reads++;
+    conn->read_ms = loop_turn_ms(conn->loop);
     ssize_t n = nghttp2_session_mem_recv(conn->session, (const uint8_t *)bytes.data, bytes.len);
-    if (n < 0 && !conn->lost && !conn->freed) {
-        conn_lost(conn, nghttp2_strerror((int)n));
-    } else if (!conn->lost && !conn->freed) {
+    if (n < 0 && !h2__is_over(conn)) {
+        conn_input_failed(conn, (int)n);
+    } else if (!h2__is_over(conn)) {
         if (conn->received > 0)
             nghttp2_session_consume_connection(conn->session, conn->received);
         conn->received = 0;
+        h2__check_bytes(conn);
         h2__mark(conn);
     }
     conn_release(conn);
@@ -363,7 +406,7 @@ static void net_read_cb(struct net_stream *net, struct slice bytes, void *userda
 static void net_close_cb(struct net_stream *net, enum status status, const char *why,
                          void *userdata)
 {
-    conn_lost(userdata, why);
+    conn_lost(userdata, H2_END_PEER, why);
 }
 
 static nghttp2_session_callbacks *make_callbacks(void)
@@ -376,6 +419,7 @@ static nghttp2_session_callbacks *make_callbacks(void)
     nghttp2_session_callbacks_set_send_data_callback(callbacks, h2__send_data);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, begin_headers_cb);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, header_cb);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, invalid_header_cb);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, frame_recv_cb);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, data_cb);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, stream_close_cb);
@@ -425,13 +469,17 @@ static struct h2_conn *conn_new(struct loop *loop, struct net_stream *net,
     conn->server = server;
     conn->header_bytes_max =
         options->header_bytes_max ? options->header_bytes_max : H2_HEADER_BYTES_MAX;
-    conn->cheap_since_us = clock_monotonic_us();
+    conn->bytes_max = options->bytes_max ? options->bytes_max : H2_CONNECTION_BYTES_MAX;
+    conn->ping_interval_min_ms =
+        options->ping_interval_min_ms ? options->ping_interval_min_ms : H2_PING_INTERVAL_MIN_MS;
+    conn->pings_without_streams = options->pings_without_streams;
+    conn->cheap.since_us = conn->resets.since_us = clock_monotonic_us();
+    conn->read_ms = loop_turn_ms(loop);
     list_init(&conn->streams);
     conn->flush = loop_flush_new(loop, H2_FLUSH_ORDER, conn_flush_cb, conn);
     conn->timer = loop_timer_new(loop, conn_timer_cb, conn);
-    loop_timer_start(
-        conn->timer,
-        options->preface_timeout_ms ? options->preface_timeout_ms : H2_PREFACE_TIMEOUT_MS, 0);
+    h2__wait(conn, H2_WAIT_PREFACE,
+             options->preface_timeout_ms ? options->preface_timeout_ms : H2_PREFACE_TIMEOUT_MS);
     if (nghttp2_option_new(&option) != 0)
         abort();
     nghttp2_option_set_no_auto_window_update(option, 1);
@@ -463,22 +511,25 @@ struct h2_conn *h2_client_new(struct loop *loop, struct net_stream *stream,
     return conn_new(loop, stream, options, handlers, userdata, false);
 }
 
-void h2_shutdown(struct h2_conn *conn)
+void h2_shutdown(struct h2_conn *conn, const char *debug)
 {
-    if (conn->lost || conn->freed || conn->shutting_down)
+    if (h2__is_over(conn) || conn->shutting_down)
         return;
     conn->shutting_down = conn->draining = true;
+    conn->debug = debug;
     if (!conn->ready) {
         net_stream_close_after_flush(conn->net);
         return;
     }
     if (conn->server) {
         nghttp2_submit_shutdown_notice(conn->session);
-        nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, NULL);
+        nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, (const uint8_t *)NOTICE_PING);
+        conn->wait = H2_WAIT_NONE;
+        h2__wait(conn, H2_WAIT_NOTICE, H2_NOTICE_MS);
+        h2__mark(conn);
     } else {
-        nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, NULL, 0);
+        conn_say_last(conn);
     }
-    h2__mark(conn);
 }
 
 void h2_free(struct h2_conn *conn)
@@ -512,8 +563,20 @@ bool h2_is_draining(const struct h2_conn *conn)
     return conn->draining;
 }
 
+enum h2_end h2_end(const struct h2_conn *conn)
+{
+    return conn->end;
+}
+
+uint64_t h2_read_ms(const struct h2_conn *conn)
+{
+    return conn->read_ms;
+}
+
 void h2_ping(struct h2_conn *conn)
 {
+    if (h2__is_over(conn))
+        return;
     nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, NULL);
     h2__mark(conn);
 }

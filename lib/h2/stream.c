@@ -41,6 +41,8 @@ void h2__stream_closed(struct h2_stream *stream, uint32_t error_code)
     list_remove(&stream->node);
     conn->stream_count--;
     conn->queued -= h2_stream_pending_bytes(stream);
+    conn->held -= stream->held;
+    stream->held = 0;
     stream->conn = NULL;
     conn->handlers->on_closed(stream, error_code);
 }
@@ -113,8 +115,12 @@ void *h2_stream_reserve(struct h2_stream *stream, size_t len)
 {
     void *room;
 
-    if (stream->conn && len > H2_CONNECTION_OUT_MAX_BYTES - stream->conn->queued)
+    if (stream->conn && len + stream->conn->queued + stream->conn->held > stream->conn->bytes_max) {
+        if (stream->conn->server)
+            h2__condemn(stream->conn, H2_END_MEMORY, NGHTTP2_ENHANCE_YOUR_CALM,
+                        "too many bytes wait to be read");
         return NULL;
+    }
     /* Moving what waits to the front only when it is less than what has gone keeps this linear. */
     if (!stream->keep && stream->out_at > 0 && stream->out_at >= stream->out.len - stream->out_at)
         stream_compact(stream);
@@ -212,6 +218,16 @@ void h2_consume(struct h2_stream *stream, size_t len)
     nghttp2_session_consume_stream(stream->conn->session, stream->id, stream->unconsumed);
     stream->unconsumed = 0;
     h2__mark(stream->conn);
+}
+
+void h2_stream_hold(struct h2_stream *stream, size_t bytes)
+{
+    if (!stream->conn || bytes == stream->held)
+        return;
+    stream->conn->held += bytes - stream->held;
+    stream->held = bytes;
+    if (stream->conn->held > stream->conn->bytes_max)
+        h2__check_bytes(stream->conn);
 }
 
 /* The stream's queue is empty and it is ending: the last frame, or the trailers behind it. */

@@ -39,8 +39,8 @@ enum status http1_server_listen(struct http1_server *server, const char *address
     if (server->listener_count == LISTENERS_MAX)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d addresses to listen on",
                          LISTENERS_MAX);
-    listener =
-        net_listen(server->loop, address, server->options.connections_max, on_accept, server, err);
+    listener = net_listen(server->loop, address, NULL, server->options.connections_max, on_accept,
+                          server, err);
     if (!listener)
         return err && err->status != STATUS_OK ? err->status : STATUS_UNAVAILABLE;
     server->listeners[server->listener_count++] = listener;

@@ -28,6 +28,11 @@ uint64_t loop_now_us(struct loop *loop)
     return clock_monotonic_us();
 }
 
+uint64_t loop_turn_ms(const struct loop *loop)
+{
+    return uv_now(&loop->uv);
+}
+
 void random_bytes(void *out, size_t len)
 {
     char *at = out;

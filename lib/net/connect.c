@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connecting: parse, resolve (host names in the thread pool), try each address until one answers.
- * The state of the attempt outlives a stream that was freed meanwhile only as long as the pool
- * holds it.
+ * Connecting: parse, resolve (host names in the thread pool), try each address until one answers,
+ * with TLS until one's handshake is done. The state of the attempt outlives a stream that was freed
+ * meanwhile only as long as the pool holds it.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,7 +16,8 @@ struct net_connect {
     void (*on_connect)(struct net_stream *stream, enum status status, const char *why,
                        void *userdata);
     void *userdata;
-    struct net_target target;
+    struct net_target target, peer; /* where to connect, and who should be there */
+    struct net_tls *tls;            /* NULL: plaintext */
     struct net_address addresses[NET_ADDRESSES_MAX];
     size_t address_count, next;
     struct loop_timer *timer;
@@ -35,6 +36,8 @@ static void connect_detach(struct net_connect *connect)
     connect->stream = NULL;
     loop_timer_free(connect->timer);
     connect->timer = NULL;
+    net_tls_unref(connect->tls);
+    connect->tls = NULL;
     if (!connect->in_pool && !connect->deferred)
         free(connect);
 }
@@ -65,7 +68,8 @@ static void connect_timeout_cb(void *userdata)
 {
     struct net_connect *connect = userdata;
 
-    error_set(&connect->err, STATUS_UNAVAILABLE, "connecting took too long");
+    error_set(&connect->err, STATUS_UNAVAILABLE, "%s took too long",
+              connect->stream->tls ? "the TLS handshake" : "connecting");
     connect_finish(connect, STATUS_UNAVAILABLE);
 }
 
@@ -76,6 +80,48 @@ static void connect_drop_socket(struct net_stream *stream)
     if (stream->fd >= 0)
         close(stream->fd);
     stream->fd = -1;
+    net__tls_end_free(stream->tls);
+    stream->tls = NULL;
+    net__queue_clear(&stream->queue);
+    stream->blocked = false;
+}
+
+static void connect_done(struct net_connect *connect)
+{
+    struct net_stream *stream = connect->stream;
+
+    /* net_stream_start makes its own watch with the stream's callback. */
+    loop_fd_free(stream->watch);
+    stream->watch = NULL;
+    connect_finish(connect, STATUS_OK);
+}
+
+/* Keeps why this address failed, for the case that all do. */
+static void connect_note_failure(struct net_connect *connect, const char *why)
+{
+    char where[NET_PEER_TEXT_BYTES];
+
+    net__address_format(&connect->addresses[connect->next - 1], where, sizeof where);
+    error_set(&connect->err, STATUS_UNAVAILABLE, "cannot connect to %s: %s",
+              connect->target.is_unix ? connect->target.host : where, why);
+    connect_drop_socket(connect->stream);
+}
+
+static void connect_handshake(int events, void *userdata)
+{
+    struct net_connect *connect = userdata;
+    struct error err = {0};
+
+    switch (net__stream_handshake(connect->stream, events, &err)) {
+    case NET_HANDSHAKE_GOES_ON:
+        return;
+    case NET_HANDSHAKE_DONE:
+        connect_done(connect);
+        return;
+    case NET_HANDSHAKE_FAILED:
+        connect_note_failure(connect, err.message);
+        connect_try_next(connect);
+    }
 }
 
 static void connect_succeeded(struct net_connect *connect)
@@ -86,21 +132,13 @@ static void connect_succeeded(struct net_connect *connect)
     net__socket_options(stream->fd, peer->any.sa_family);
     net__address_format(peer, stream->peer, sizeof stream->peer);
     stream->local = net__address_is_local(peer);
-    /* net_stream_start makes its own watch with the stream's callback. */
-    loop_fd_free(stream->watch);
-    stream->watch = NULL;
-    connect_finish(connect, STATUS_OK);
-}
-
-/* Keeps why this address failed, for the case that all do. */
-static void connect_note_refusal(struct net_connect *connect, int errnum)
-{
-    char where[NET_PEER_TEXT_BYTES];
-
-    net__address_format(&connect->addresses[connect->next - 1], where, sizeof where);
-    error_set(&connect->err, STATUS_UNAVAILABLE, "cannot connect to %s: %s",
-              connect->target.is_unix ? connect->target.host : where, strerror(errnum));
-    connect_drop_socket(connect->stream);
+    if (!connect->tls) {
+        connect_done(connect);
+        return;
+    }
+    stream->tls = net__tls_end_new(connect->tls, stream, &connect->peer);
+    net__stream_watch_handshake(stream, connect_handshake, connect);
+    connect_handshake(0, connect);
 }
 
 static void connect_event(int events, void *userdata)
@@ -115,7 +153,7 @@ static void connect_event(int events, void *userdata)
     if (errnum == 0) {
         connect_succeeded(connect);
     } else {
-        connect_note_refusal(connect, errnum);
+        connect_note_failure(connect, strerror(errnum));
         connect_try_next(connect);
     }
 }
@@ -146,7 +184,7 @@ static void connect_try_next(struct net_connect *connect)
             loop_fd_watch(stream->watch, LOOP_WRITABLE);
             return;
         }
-        connect_note_refusal(connect, errnum);
+        connect_note_failure(connect, strerror(errnum));
     }
     connect_finish(connect, STATUS_UNAVAILABLE);
 }
@@ -208,7 +246,8 @@ static void connect_begin(void *userdata)
         connect->in_pool = true;
 }
 
-struct net_stream *net_connect(struct loop *loop, const char *address, uint64_t timeout_ms,
+struct net_stream *net_connect(struct loop *loop, const char *address,
+                               const struct net_connect_options *options,
                                void (*on_connect)(struct net_stream *stream, enum status status,
                                                   const char *why, void *userdata),
                                void *userdata)
@@ -217,14 +256,19 @@ struct net_stream *net_connect(struct loop *loop, const char *address, uint64_t 
     struct net_stream *stream = net__stream_new(loop, -1, NULL);
 
     connect->loop = loop;
+    connect->tls = net_tls_ref(options->tls);
     connect->stream = stream;
     connect->on_connect = on_connect;
     connect->userdata = userdata;
     stream->connect = connect;
     connect->timer = loop_timer_new(loop, connect_timeout_cb, connect);
-    loop_timer_start(connect->timer, timeout_ms, 0);
+    loop_timer_start(connect->timer, options->timeout_ms, 0);
     /* A malformed address fails the same way as an unreachable one: later, by the callback. */
-    (void)!net__target_parse(address, &connect->target, &connect->err);
+    if (net__target_parse(address, &connect->target, &connect->err) == STATUS_OK) {
+        connect->peer = connect->target;
+        if (options->peer)
+            (void)!net__target_parse(options->peer, &connect->peer, NULL);
+    }
     connect->deferred = true;
     loop_defer(loop, connect_begin, connect);
     return stream;

@@ -3,9 +3,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "log/log.h"
 #include "internal.h"
 
 #define NET_BACKLOG 1024 /* connections the kernel holds for us */
+
+/* A connection that has not shown itself yet. The listener owns it until its handshake is done. */
+struct net_handshake {
+    struct list node;
+    struct net_listener *listener;
+    struct net_stream *stream;
+    struct loop_timer *timer; /* the handshake's limit, then the linger's */
+    bool refused;             /* the alert is out, what still comes is dropped */
+};
 
 struct net_listener {
     struct loop *loop;
@@ -14,6 +24,9 @@ struct net_listener {
     struct loop_fd *watch;
     struct loop_timer *retry; /* runs while accepting is stopped for want of descriptors */
     struct net_count *count;
+    struct net_tls *tls; /* NULL: plaintext */
+    struct list handshakes;
+    uint64_t refusal_logged_us, refusals_unlogged;
     bool accepting, freed; /* freed from inside on_accept: memory stays until it returns */
     void (*on_accept)(struct net_stream *stream, void *userdata);
     void *userdata;
@@ -26,6 +39,99 @@ static void listener_retry_cb(void *userdata)
     struct net_listener *listener = userdata;
 
     loop_fd_watch(listener->watch, LOOP_READABLE);
+}
+
+static void handshake_free(struct net_handshake *handshake)
+{
+    list_remove(&handshake->node);
+    loop_timer_free(handshake->timer);
+    net_stream_free(handshake->stream);
+    free(handshake);
+}
+
+/* An operator must see why a client cannot connect; a flood of them must not fill the log. */
+static void log_refusal(struct net_handshake *handshake, const char *why)
+{
+    struct net_listener *listener = handshake->listener;
+    uint64_t now_us = loop_now_us(listener->loop);
+
+    if (listener->refusal_logged_us &&
+        now_us - listener->refusal_logged_us < NET_TLS_REFUSALS_LOGGED_MS * 1000) {
+        listener->refusals_unlogged++;
+        return;
+    }
+    log_info("tls.refused", LOG_STR("peer", net_stream_peer(handshake->stream)),
+             LOG_STR("why", why), LOG_U64("unlogged", listener->refusals_unlogged));
+    listener->refusal_logged_us = now_us;
+    listener->refusals_unlogged = 0;
+}
+
+/* Closing at once could destroy the alert on its way, as a reset answers what the peer still sends.
+ */
+static void handshake_refuse(struct net_handshake *handshake, const char *why)
+{
+    log_refusal(handshake, why);
+    handshake->refused = true;
+    shutdown(handshake->stream->fd, SHUT_WR);
+    loop_fd_watch(handshake->stream->watch, LOOP_READABLE);
+    loop_timer_start(handshake->timer, NET_LINGER_MS, 0);
+}
+
+static void handshake_timeout_cb(void *userdata)
+{
+    struct net_handshake *handshake = userdata;
+
+    if (!handshake->refused)
+        log_refusal(handshake, "TLS: the handshake took too long");
+    handshake_free(handshake);
+}
+
+static void handshake_done(struct net_handshake *handshake)
+{
+    struct net_listener *listener = handshake->listener;
+    struct net_stream *stream = handshake->stream;
+
+    loop_fd_free(stream->watch); /* net_stream_start makes its own */
+    stream->watch = NULL;
+    handshake->stream = NULL;
+    handshake_free(handshake);
+    listener->on_accept(stream, listener->userdata);
+}
+
+static void handshake_event(int events, void *userdata)
+{
+    struct net_handshake *handshake = userdata;
+    struct error err = {0};
+    char scratch[4096];
+
+    if (handshake->refused) {
+        ssize_t n = recv(handshake->stream->fd, scratch, sizeof scratch, 0);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+            handshake_free(handshake);
+        return;
+    }
+    switch (net__stream_handshake(handshake->stream, events, &err)) {
+    case NET_HANDSHAKE_GOES_ON:
+        return;
+    case NET_HANDSHAKE_DONE:
+        handshake_done(handshake);
+        return;
+    case NET_HANDSHAKE_FAILED:
+        handshake_refuse(handshake, err.message);
+    }
+}
+
+static void handshake_start(struct net_listener *listener, struct net_stream *stream)
+{
+    struct net_handshake *handshake = mem_zalloc(sizeof *handshake);
+
+    handshake->listener = listener;
+    handshake->stream = stream;
+    list_push(&listener->handshakes, &handshake->node);
+    handshake->timer = loop_timer_new(listener->loop, handshake_timeout_cb, handshake);
+    loop_timer_start(handshake->timer, net__tls_handshake_timeout_ms(listener->tls), 0);
+    stream->tls = net__tls_end_new(listener->tls, stream, NULL);
+    net__stream_watch_handshake(stream, handshake_event, handshake);
 }
 
 /* Accepts one connection; false when there is none for now. */
@@ -51,7 +157,10 @@ static bool listener_accept_one(struct net_listener *listener)
     net__socket_options(fd, listener->family);
     struct net_stream *stream = net__stream_new(listener->loop, fd, &peer);
     net__stream_set_count(stream, listener->count);
-    listener->on_accept(stream, listener->userdata);
+    if (listener->tls)
+        handshake_start(listener, stream);
+    else
+        listener->on_accept(stream, listener->userdata);
     return true;
 }
 
@@ -116,7 +225,8 @@ static enum status listener_bind(struct net_listener *listener, const struct net
     return STATUS_OK;
 }
 
-struct net_listener *net_listen(struct loop *loop, const char *address, size_t streams_max,
+struct net_listener *net_listen(struct loop *loop, const char *address, struct net_tls *tls,
+                                size_t streams_max,
                                 void (*on_accept)(struct net_stream *stream, void *userdata),
                                 void *userdata, struct error *err)
 {
@@ -129,6 +239,7 @@ struct net_listener *net_listen(struct loop *loop, const char *address, size_t s
         return NULL;
     struct net_listener *listener = mem_zalloc(sizeof *listener);
     listener->loop = loop;
+    list_init(&listener->handshakes);
     listener->on_accept = on_accept;
     listener->userdata = userdata;
     if (listener_bind(listener, &addresses[0], address, err) != STATUS_OK) {
@@ -137,6 +248,7 @@ struct net_listener *net_listen(struct loop *loop, const char *address, size_t s
         free(listener);
         return NULL;
     }
+    listener->tls = net_tls_ref(tls);
     listener->count = mem_zalloc(sizeof *listener->count);
     *listener->count = (struct net_count){.max = streams_max, .refs = 1};
     listener->retry = loop_timer_new(loop, listener_retry_cb, listener);
@@ -160,6 +272,9 @@ void net_listener_free(struct net_listener *listener)
     close(listener->fd);
     if (listener->unix_path[0])
         unlink(listener->unix_path);
+    while (!list_empty(&listener->handshakes))
+        handshake_free(LIST_FIRST(&listener->handshakes, struct net_handshake, node));
+    net_tls_unref(listener->tls);
     net__count_unref(listener->count);
     if (!listener->accepting)
         free(listener);

@@ -315,3 +315,8 @@ bool rpc_call_peer_is_local(const struct rpc_call *call)
 {
     return call->conn && net_stream_is_local(h2_net(call->conn->h2));
 }
+
+const char *rpc_call_peer_identity(const struct rpc_call *call)
+{
+    return call->conn ? net_stream_peer_identity(h2_net(call->conn->h2)) : "";
+}

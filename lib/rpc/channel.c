@@ -82,6 +82,7 @@ struct rpc_channel *rpc_channel_new(struct loop *loop, const char *target,
 
     if (options)
         channel->options = *options;
+    net_tls_ref(channel->options.tls);
     if (channel->options.authorization)
         channel->authorization = mem_strdup(channel->options.authorization);
     set_defaults(&channel->options);
@@ -136,6 +137,7 @@ void rpc_channel_free(struct rpc_channel *channel)
     loop_timer_free(channel->idle_timer);
     loop_flush_free(channel->feed);
     rpc__end_fini(&channel->end);
+    net_tls_unref(channel->options.tls);
     free(channel->authorization);
     /* A callback of one of its calls may have called us. */
     loop_defer(channel->end.loop, free, channel);
@@ -232,8 +234,12 @@ static void channel_try_next(struct rpc_channel *channel)
         return;
     switch (rpc__addresses_next(&channel->addresses, &address)) {
     case RPC_NEXT_FOUND:
-        channel->connecting =
-            net_connect(channel->end.loop, address, timeout_ms, on_connect, channel);
+        channel->connecting = net_connect(
+            channel->end.loop, address,
+            &(struct net_connect_options){.timeout_ms = timeout_ms,
+                                          .tls = channel->options.tls,
+                                          .peer = rpc__addresses_target(&channel->addresses)},
+            on_connect, channel);
         return;
     case RPC_NEXT_LATER:
         channel->resolving = true;
@@ -379,7 +385,7 @@ void rpc__channel_retire(struct rpc_conn *conn)
 {
     if (conn->channel->current == conn)
         conn->channel->current = NULL;
-    h2_shutdown(conn->h2);
+    h2_shutdown(conn->h2, NULL);
 }
 
 void rpc__channel_conn_lost(struct rpc_conn *conn, const char *why)

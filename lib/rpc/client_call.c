@@ -341,7 +341,8 @@ static size_t fill_headers(struct rpc_call *call, const struct rpc_conn *conn,
     size_t n = 0;
 
     headers[n++] = (struct h2_header){SLICE(":method"), SLICE("POST")};
-    headers[n++] = (struct h2_header){SLICE(":scheme"), SLICE("http")};
+    headers[n++] = (struct h2_header){SLICE(":scheme"),
+                                      call->channel->options.tls ? SLICE("https") : SLICE("http")};
     headers[n++] = (struct h2_header){SLICE(":path"), slice_of(call->method->path)};
     headers[n++] = (struct h2_header){SLICE(":authority"), conn->authority};
     if (call->deadline_us != 0) {

@@ -131,6 +131,11 @@ size_t rpc__input_pending(const struct rpc_call *call)
     return call->in.len - call->in_at;
 }
 
+void rpc__input_account(struct rpc_call *call)
+{
+    h2_stream_hold(&call->stream, call->in.cap + call->arena.used_bytes);
+}
+
 static void give_credit(struct rpc_call *call)
 {
     size_t held = may_deliver(call) ? 0 : MIN_OF(rpc__input_pending(call), call->uncredited);
@@ -186,6 +191,7 @@ void rpc__input(struct rpc_call *call, struct slice bytes)
         if (n < bytes.len && !call->input_closed)
             keep(call, (struct slice){bytes.data + n, bytes.len - n});
     }
+    rpc__input_account(call);
     give_credit(call);
     rpc_call_unref(call);
 }
@@ -197,6 +203,7 @@ void rpc__input_pump(struct rpc_call *call)
     rpc_call_ref(call);
     if (rpc__input_pending(call) > 0)
         pump_kept(call);
+    rpc__input_account(call);
     give_credit(call);
     rpc_call_unref(call);
 }

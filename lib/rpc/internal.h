@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "h2/h2.h"
+#include "net/tls.h"
 #include "rpc/rpc.h"
 
 #define RPC_MESSAGE_BYTES_MAX (4u << 20)
@@ -31,6 +32,9 @@
 /* Shorter messages are not worth it, unless the user has asked for this very call. */
 #define RPC_COMPRESS_BYTES_MIN 1024
 #define RPC_ACCEPT_ENCODING "identity,deflate,gzip"
+#define RPC_KEEPALIVE_MS 7200000u /* server */
+#define RPC_KEEPALIVE_TIMEOUT_MS 20000u
+#define RPC_GOODBYE_MS 1000u /* for the last answers of a connection that must go to be taken */
 #define RPC_ERROR_DOMAIN "plankton"
 
 /* A header to send or one that was received: text in the call's arena. */
@@ -125,7 +129,8 @@ MUST_USE enum status rpc__send(struct rpc_call *call, const ProtobufCMessage *me
 void rpc__input(struct rpc_call *call, struct slice bytes);
 void rpc__input_pump(struct rpc_call *call); /* delivers what may be delivered */
 size_t rpc__input_pending(const struct rpc_call *call);
-void rpc__input_close(struct rpc_call *call); /* nothing more is wanted */
+void rpc__input_account(struct rpc_call *call); /* tells the connection what the call keeps */
+void rpc__input_close(struct rpc_call *call);   /* nothing more is wanted */
 /* The side's reaction to a broken input. */
 void rpc__server_input_failed(struct rpc_call *call, const struct error *err);
 
@@ -169,7 +174,19 @@ size_t rpc__deflate(enum rpc_compression compression, const ProtobufCMessage *me
 struct slice rpc__details_encode(struct arena *arena, enum status status, const struct error *err);
 void rpc__details_decode(struct arena *arena, const char *text, struct error *err);
 
-/* ---- server.c, server_call.c ---- */
+/* ---- server.c, server_conn.c, server_call.c ---- */
+enum rpc_leave { RPC_STAY, RPC_LEAVE_DRAIN, RPC_LEAVE_AGE, RPC_LEAVE_IDLE, RPC_LEAVE_KEEPALIVE };
+/* Where a connection of the server is on its way from accept to close. Times by loop_turn_ms. */
+struct rpc_life {
+    struct heap_node due_node;
+    uint64_t due_ms;        /* when to look at it again; never later than something is due */
+    uint64_t age_at_ms;     /* when it is too old */
+    uint64_t idle_since_ms; /* when its last call ended */
+    uint64_t pinged_ms;     /* 0 = no keepalive ping is under way */
+    uint64_t end_at_ms;     /* once it leaves: the end of its calls' grace */
+    enum rpc_leave leaving;
+    bool calls_ended; /* the grace is over */
+};
 struct rpc_conn {
     struct h2_conn *h2;
     struct list node;
@@ -181,7 +198,8 @@ struct rpc_conn {
     const char *target;     /* as the user gave it */
     struct slice authority; /* of its requests */
     uint64_t ready_us;
-    uint64_t reads; /* of h2 at the last look */
+    uint64_t reads;       /* of h2 at the last look */
+    struct rpc_life life; /* server */
 };
 struct rpc_route {
     struct map_node node;
@@ -201,6 +219,8 @@ struct rpc_server {
     void *authorize_userdata;
     struct net_listener *listener;
     struct list conns;
+    struct heap lives; /* of conns, by due_ms */
+    struct loop_timer *life_timer;
     struct rpc_health *health;
     struct rpc_reflection *reflection;
     struct loop_timer *drain_timer, *sweep_timer;
@@ -216,6 +236,10 @@ void rpc__server_add(struct rpc_server *server, const struct rpc_service_desc *s
 void rpc__server_check_drained(struct rpc_server *server);
 void rpc__server_accept(struct rpc_server *server, struct net_stream *stream);
 void rpc__server_conn_lost(struct rpc_conn *conn);
+void rpc__server_conn_free(struct rpc_conn *conn);
+void rpc__server_conn_leave(struct rpc_conn *conn, enum rpc_leave why, uint64_t grace_ms);
+void rpc__server_lives_init(struct rpc_server *server);
+void rpc__server_lives_fini(struct rpc_server *server);
 void rpc__server_close(struct rpc_call *call, enum status status, const char *why);
 
 /* ---- health.c, reflection.c ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server: routes, listener, connections, drain. */
+/* The server: routes, listener, drain. */
 #include <stdlib.h>
 #include "internal.h"
 
@@ -28,6 +28,7 @@ struct rpc_server *rpc_server_new(struct loop *loop, const struct rpc_server_opt
 
     if (options)
         server->options = *options;
+    net_tls_ref(server->options.tls);
     if (server->options.connections_max == 0)
         server->options.connections_max = RPC_CONNECTIONS_MAX;
     rpc__end_init(&server->end, loop, true,
@@ -36,10 +37,12 @@ struct rpc_server *rpc_server_new(struct loop *loop, const struct rpc_server_opt
     if (server->options.answer_timeout_ms == 0)
         server->options.answer_timeout_ms = RPC_ANSWER_TIMEOUT_MS;
     server->sweep_timer = loop_timer_new(loop, sweep_cb, server);
-    loop_timer_start(server->sweep_timer, server->options.answer_timeout_ms,
-                     server->options.answer_timeout_ms);
+    if (server->options.answer_timeout_ms != RPC_OFF)
+        loop_timer_start(server->sweep_timer, server->options.answer_timeout_ms,
+                         server->options.answer_timeout_ms);
     map_init(&server->routes);
     list_init(&server->conns);
+    rpc__server_lives_init(server);
     return server;
 }
 
@@ -87,20 +90,6 @@ const struct rpc_route *rpc__server_find(const struct rpc_server *server, struct
     return NULL;
 }
 
-void rpc__server_accept(struct rpc_server *server, struct net_stream *stream)
-{
-    struct rpc_conn *conn = mem_zalloc(sizeof *conn);
-    struct h2_options options = {
-        .streams_max = (uint32_t)server->options.streams_per_connection_max,
-        .header_bytes_max = (uint32_t)server->options.header_bytes_max,
-        .preface_timeout_ms = server->options.preface_timeout_ms,
-    };
-
-    conn->server = server;
-    list_push(&server->conns, &conn->node);
-    conn->h2 = h2_server_new(server->end.loop, stream, &options, &rpc__server_handlers, conn);
-}
-
 static void on_accept(struct net_stream *stream, void *userdata)
 {
     rpc__server_accept(userdata, stream);
@@ -111,8 +100,8 @@ enum status rpc_server_listen(struct rpc_server *server, const char *address, st
     struct error local = {0};
 
     err = err ? err : &local;
-    server->listener = net_listen(server->end.loop, address, server->options.connections_max,
-                                  on_accept, server, err);
+    server->listener = net_listen(server->end.loop, address, server->options.tls,
+                                  server->options.connections_max, on_accept, server, err);
     return server->listener ? STATUS_OK : err->status;
 }
 
@@ -126,27 +115,12 @@ size_t rpc_server_open_calls(const struct rpc_server *server)
     return server->end.open_calls;
 }
 
-static void conn_free(struct rpc_conn *conn)
-{
-    list_remove(&conn->node);
-    h2_free(conn->h2);
-    free(conn);
-}
-
-void rpc__server_conn_lost(struct rpc_conn *conn)
-{
-    struct rpc_server *server = conn->server;
-
-    conn_free(conn);
-    rpc__server_check_drained(server);
-}
-
 static void tell_drained(void *userdata)
 {
     struct rpc_server *server = userdata;
 
     while (!list_empty(&server->conns))
-        conn_free(LIST_FIRST(&server->conns, struct rpc_conn, node));
+        rpc__server_conn_free(LIST_FIRST(&server->conns, struct rpc_conn, node));
     if (server->drain_told)
         return;
     server->drain_told = true;
@@ -170,13 +144,13 @@ void rpc_server_drain(struct rpc_server *server, uint64_t timeout_ms, void (*don
     server->drained = done;
     server->drained_userdata = userdata;
     server->drain_timer = loop_timer_new(server->end.loop, tell_drained, server);
-    loop_timer_start(server->drain_timer, timeout_ms, 0);
+    loop_timer_start(server->drain_timer, timeout_ms + RPC_GOODBYE_MS, 0);
     if (server->health)
         rpc__health_drain(server->health);
     net_listener_free(server->listener);
     server->listener = NULL;
     LIST_EACH(&server->conns, node)
-    h2_shutdown(LIST_ENTRY(node, struct rpc_conn, node)->h2);
+    rpc__server_conn_leave(LIST_ENTRY(node, struct rpc_conn, node), RPC_LEAVE_DRAIN, timeout_ms);
     rpc__server_check_drained(server);
 }
 
@@ -190,7 +164,7 @@ void rpc_server_free(struct rpc_server *server)
     server->drain_told = true;
     net_listener_free(server->listener);
     while (!list_empty(&server->conns))
-        conn_free(LIST_FIRST(&server->conns, struct rpc_conn, node));
+        rpc__server_conn_free(LIST_FIRST(&server->conns, struct rpc_conn, node));
     rpc__health_free(server->health);
     rpc__reflection_free(server->reflection);
     while ((node = map_walk(&server->routes, &cursor))) {
@@ -200,7 +174,9 @@ void rpc_server_free(struct rpc_server *server)
     map_fini(&server->routes);
     loop_timer_free(server->drain_timer);
     loop_timer_free(server->sweep_timer);
+    rpc__server_lives_fini(server);
     rpc__end_fini(&server->end);
+    net_tls_unref(server->options.tls);
     free(server->services);
     /* A handler may have called us. */
     loop_defer(server->end.loop, free, server);

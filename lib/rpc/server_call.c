@@ -387,6 +387,7 @@ static void on_headers(struct h2_stream *stream, enum h2_block block)
     if (block != H2_REQUEST)
         return;
     call->headers_done = true;
+    rpc__input_account(call);
     if (!headers_are_good(call))
         return;
     if (server->options.compression != RPC_IDENTITY) {
@@ -460,6 +461,7 @@ static void on_closed(struct h2_stream *stream, uint32_t error_code)
     struct rpc_call *call = CONTAINER_OF(stream, struct rpc_call, stream);
     struct rpc_server *server = call->server;
 
+    call->conn->life.idle_since_ms = loop_turn_ms(server->end.loop);
     if (call->finished && error_code == H2_NO_ERROR)
         rpc__server_close(call, call->final_status, "finished");
     else if (error_code == H2_CONNECTION_LOST)
@@ -471,6 +473,13 @@ static void on_closed(struct h2_stream *stream, uint32_t error_code)
     call->end = NULL;
     rpc_call_unref(call);
     rpc__server_check_drained(server);
+}
+
+static void on_pong(struct h2_conn *h2, void *userdata)
+{
+    struct rpc_conn *conn = userdata;
+
+    conn->life.pinged_ms = 0;
 }
 
 static void on_lost(struct h2_conn *h2, const char *why, void *userdata)
@@ -487,4 +496,5 @@ const struct h2_handlers rpc__server_handlers = {
     .on_writable = on_writable,
     .on_closed = on_closed,
     .on_lost = on_lost,
+    .on_pong = on_pong,
 };

@@ -18,6 +18,8 @@
 #include "settings.h"
 #include "workers/workers.h"
 
+#define PING_INTERVAL_MIN_MS 50 /* workers find a dead peer by keepalive, from 100 ms on */
+
 struct controller {
     struct service *service;
     struct controller_settings *settings;
@@ -255,7 +257,9 @@ static enum status controller_start(struct service *service, void *state, struct
         return st;
     service_not_ready(service, "controller", "starting");
     self->idle = loop_timer_new(loop, idle_due, self);
-    self->server = rpc_server_new(loop, &(struct rpc_server_options){0});
+    self->server = rpc_server_new(
+        loop, &(struct rpc_server_options){.ping_interval_min_ms = PING_INTERVAL_MIN_MS,
+                                           .pings_without_calls = true});
     struct workers_options workers = {.cluster_key = &self->cluster_key,
                                       .registry = self->registry,
                                       .heartbeat_ms = (uint32_t)self->settings->heartbeat_ms,

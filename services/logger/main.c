@@ -17,6 +17,7 @@
 
 #define MMAP_BYTES_MIN (128 * 1024)
 #define MALLOC_ARENAS 2
+#define PING_INTERVAL_MIN_MS 50 /* workers find a dead peer by keepalive, from 100 ms on */
 #define LSN_PER_US 256 /* a new spool begins behind whatever an older one can have reached */
 
 struct logger {
@@ -256,7 +257,9 @@ static enum status logger_start(struct service *service, void *state, struct err
     open_file_sink(self);
     query_attach(self->api.query, self->api.ingest, self->api.store);
     self->auth = auth_new(loop, self->settings->controller, &self->cluster_key);
-    self->server = rpc_server_new(loop, &(struct rpc_server_options){0});
+    self->server = rpc_server_new(
+        loop, &(struct rpc_server_options){.ping_interval_min_ms = PING_INTERVAL_MIN_MS,
+                                           .pings_without_calls = true});
     rpc_server_set_authorizer(self->server, auth_authorize, self->auth);
     api_register(&self->api, self->server);
     rpc_server_add_health(self->server);

@@ -90,6 +90,11 @@ static void arrive(struct world *world, void *data)
                                              : ENGINE_WATCH_TASK;
         command.by_id.id = op->subject;
         break;
+    case OP_PAUSE:
+    case OP_RESUME:
+        command.kind = op->kind == OP_PAUSE ? ENGINE_PAUSE_QUEUE : ENGINE_RESUME_QUEUE;
+        command.queue = (struct engine_queue_command){op->shard, 1, op->key, "client", "rain"};
+        break;
     }
     /* A shard whose lease may be over answers nobody. */
     if (engine_owns(controller->engine, op->shard) && !host_may_act(controller, op->shard))
@@ -136,7 +141,7 @@ static void follow(struct world *world, const struct op *first)
     struct op *op;
     int64_t dice = sim_below(world, 100);
 
-    if (world->ops_len >= OPS_MAX || dice >= 60)
+    if (world->ops_len >= OPS_MAX - QUEUE_OPS || dice >= 60)
         return;
     op = &world->ops[world->ops_len++];
     *op = (struct op){.kind = dice < 20   ? OP_CANCEL
@@ -206,6 +211,39 @@ static void on_read(struct world *world, struct op *op, const struct engine_repl
                  sim_id(&op->subject));
 }
 
+static void queue_op(struct world *world, enum op_kind kind, uint16_t shard, const char *queue,
+                     int64_t delay_us)
+{
+    struct op *op;
+
+    assert(world->ops_len < OPS_MAX);
+    op = &world->ops[world->ops_len++];
+    *op = (struct op){.kind = kind, .world = world, .shard = shard};
+    snprintf(op->key, sizeof(op->key), "%s", queue);
+    sim_at(world, delay_us, NULL, try_op, op);
+}
+
+/* An acknowledged pause is on disk, unless somebody has resumed the queue meanwhile. */
+static void on_queue(struct world *world, struct op *op, const struct engine_reply *reply)
+{
+    const struct db_queue *queue = db_queue(world, op->shard, op->key);
+
+    op->answered = true;
+    if (reply->status == STATUS_OK && op->kind == OP_PAUSE && !queue)
+        sim_fail(world, "a pause of queue %s is acknowledged and not recorded", op->key);
+    if (op->kind == OP_PAUSE)
+        queue_op(world, OP_RESUME, op->shard, op->key, sim_below(world, 20 * SECOND));
+}
+
+/* Late twins of a pause may still be on their way: resumed twice. */
+void clients_heal(struct world *world)
+{
+    for (uint16_t shard = 0; shard < SHARDS; shard++) {
+        for (int i = 0; i < 4; i++)
+            queue_op(world, OP_RESUME, shard, i % 2 ? "q1" : "q2", i / 2 * 40 * SECOND);
+    }
+}
+
 void client_reply(struct world *world, const struct engine_reply *reply)
 {
     struct op *op = world->tickets[reply->ticket];
@@ -234,6 +272,11 @@ void client_reply(struct world *world, const struct engine_reply *reply)
         if (!op->answered)
             on_read(world, op, reply);
         break;
+    case OP_PAUSE:
+    case OP_RESUME:
+        if (!op->answered)
+            on_queue(world, op, reply);
+        break;
     }
 }
 
@@ -255,4 +298,7 @@ void clients_start(struct world *world)
         sim_at(world, i % 2 ? sim_below(world, span) : span / 3 + sim_below(world, SECOND), NULL,
                try_op, op);
     }
+    for (int64_t pauses = sim_below(world, 5); pauses > 0; pauses--)
+        queue_op(world, OP_PAUSE, (uint16_t)sim_below(world, SHARDS),
+                 sim_chance(world, 50) ? "q1" : "q2", sim_below(world, span));
 }

@@ -27,6 +27,7 @@ const char *const BUG_NAMES[BUGS] = {
     [BUG_OLD_HELD] = "old-held",
     [BUG_KEY_BLIND] = "key-blind",
     [BUG_KEEP_OLD] = "keep-old",
+    [BUG_FORGET_PAUSE] = "forget-pause",
     [BUG_LOSE_CARRIED] = "lose-carried",
 };
 
@@ -130,6 +131,7 @@ static void heal(struct world *world)
             worker->cut[k] = false;
         }
     }
+    clients_heal(world);
 }
 
 /* True when nothing was wrong. */

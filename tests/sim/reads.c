@@ -60,10 +60,12 @@ static void add_queue(struct world *world, struct engine_queue_name *queues, uin
     const char *name = parked_queue(world, task);
 
     for (uint32_t i = 0; i < *len; i++) {
-        if (queues[i].namespace_id == task->row.namespace_id && str_eq(queues[i].queue, name))
+        if (queues[i].namespace_id == task->row.namespace_id && str_eq(queues[i].queue, name)) {
+            queues[i].parked++;
             return;
+        }
     }
-    queues[(*len)++] = (struct engine_queue_name){task->row.namespace_id, name};
+    queues[(*len)++] = (struct engine_queue_name){task->row.namespace_id, name, 1};
 }
 
 static void begin(struct controller *controller, uint16_t shard, uint32_t epoch,
@@ -73,6 +75,9 @@ static void begin(struct controller *controller, uint16_t shard, uint32_t epoch,
     struct engine_command command = {.kind = ENGINE_LOAD_BEGIN};
     struct engine_load_begin *load = &command.load_begin;
     struct engine_queue_name *queues = ARENA_ARRAY(arena, struct engine_queue_name, TASKS_MAX);
+    struct engine_queue_name *later = ARENA_ARRAY(arena, struct engine_queue_name, TASKS_MAX);
+    struct engine_queue_row *settings =
+        ARENA_ARRAY(arena, struct engine_queue_row, world->db.queues_len + 1);
     uint64_t *hashes = ARENA_ARRAY(arena, uint64_t, world->db.keys_len + 1);
 
     *load = (struct engine_load_begin){.shard = shard,
@@ -85,6 +90,8 @@ static void begin(struct controller *controller, uint16_t shard, uint32_t epoch,
                                        .suspect = at->suspect,
                                        .clock_us = at->clock,
                                        .queues = queues,
+                                       .due_queues = later,
+                                       .settings = settings,
                                        .due_next_us = ENGINE_FOREVER,
                                        .key_hashes = hashes,
                                        .keys_complete = world->seed % 2 == 0};
@@ -95,8 +102,14 @@ static void begin(struct controller *controller, uint16_t shard, uint32_t epoch,
             continue;
         if (task->row.parked == ENGINE_PARKED_READY)
             add_queue(world, queues, &load->queues_len, task);
-        else if (task->row.parked == ENGINE_PARKED_DUE)
-            load->due_next_us = MIN_OF(load->due_next_us, task->row.parked_due_us);
+        if (task->row.parked != ENGINE_PARKED_DUE)
+            continue;
+        add_queue(world, later, &load->due_queues_len, task);
+        load->due_next_us = MIN_OF(load->due_next_us, task->row.parked_due_us);
+    }
+    for (uint32_t i = 0; i < world->db.queues_len && world->bug != BUG_FORGET_PAUSE; i++) {
+        if (world->db.queues[i].shard == shard)
+            settings[load->settings_len++] = world->db.queues[i].row;
     }
     for (uint32_t i = 0; i < world->db.keys_len; i++) {
         const struct db_key *key = &world->db.keys[i];

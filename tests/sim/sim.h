@@ -53,6 +53,7 @@ enum bug {
     BUG_OLD_HELD,         /* the list of a dead stream is believed */
     BUG_KEY_BLIND,        /* keys are not looked up in the database */
     BUG_KEEP_OLD,         /* a worker keeps an older attempt beside a newer one */
+    BUG_FORGET_PAUSE,     /* what was set for queues is not read at a takeover */
     BUG_LOSE_CARRIED,     /* journal rows go although a lease stands in them alone */
     BUGS
 };
@@ -99,6 +100,11 @@ struct db_key {
     struct engine_key_row row;
     uint16_t shard;
 };
+struct db_queue {
+    struct engine_queue_row row;
+    uint16_t shard;
+};
+#define DB_QUEUES_MAX 16
 struct db {
     struct db_shard shards[SHARDS];
     struct db_task *tasks;
@@ -107,6 +113,8 @@ struct db {
     uint32_t runs_len;
     struct db_key *keys;
     uint32_t keys_len, keys_cap;
+    struct db_queue queues[DB_QUEUES_MAX];
+    uint32_t queues_len;
     struct db_lease *leases;
     uint32_t leases_len, leases_cap;
     bool away; /* answers nobody */
@@ -193,12 +201,13 @@ struct worker_node {
 };
 
 /* ---- a client ---- */
-#define OPS_MAX 256
-enum op_kind { OP_SUBMIT, OP_RUN, OP_CANCEL, OP_READ, OP_WATCH };
+#define OPS_MAX 320
+#define QUEUE_OPS 32 /* of these are kept for queues */
+enum op_kind { OP_SUBMIT, OP_RUN, OP_CANCEL, OP_READ, OP_WATCH, OP_PAUSE, OP_RESUME };
 struct op {
     enum op_kind kind;
     struct world *world;
-    char key[24];
+    char key[24]; /* of a queue: its name */
     uint16_t shard;
     struct id subject; /* of the task that it is about */
     bool answered;
@@ -272,6 +281,7 @@ void db_check_findable(struct world *world, uint16_t shard);
 void db_load(struct world *world, struct controller *controller, uint16_t shard, uint32_t epoch,
              const struct db_shard *at);
 void db_answer(struct controller *controller, const struct engine_effect *effect);
+struct db_queue *db_queue(struct world *world, uint16_t shard, const char *name);
 struct id *db_key_find(struct world *world, uint16_t shard, const char *key);
 
 /* host.c, claim.c */
@@ -295,6 +305,7 @@ bool worker_is_idle(const struct worker_node *worker);
 
 /* clients.c */
 void clients_start(struct world *world);
+void clients_heal(struct world *world); /* whoever paused a queue resumes it */
 void client_reply(struct world *world, const struct engine_reply *reply);
 
 /* check.c */

@@ -189,6 +189,44 @@ static void update(struct world *world, const struct engine_task_change *next)
     keep_change(world, change);
 }
 
+struct db_queue *db_queue(struct world *world, uint16_t shard, const char *name)
+{
+    for (uint32_t i = 0; i < world->db.queues_len; i++) {
+        if (world->db.queues[i].shard == shard && str_eq(world->db.queues[i].row.name, name))
+            return &world->db.queues[i];
+    }
+    return NULL;
+}
+
+static bool sets_queue(const struct engine_shard_batch *batch, const char *name)
+{
+    for (uint32_t i = 0; i < batch->queues_len; i++) {
+        if (str_eq(batch->queues[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+static void queues(struct world *world, const struct engine_shard_batch *batch)
+{
+    struct db *db = &world->db;
+
+    for (uint32_t i = 0; i < batch->queues_len; i++) {
+        const struct engine_queue_row *row = &batch->queues[i];
+        struct db_queue *queue = db_queue(world, batch->shard, row->name);
+
+        if (!queue) {
+            assert(db->queues_len < DB_QUEUES_MAX);
+            queue = &db->queues[db->queues_len++];
+        }
+        queue->shard = batch->shard;
+        queue->row = *row;
+        queue->row.name = arena_strdup(&world->arena, row->name);
+        queue->row.actor = arena_strdup(&world->arena, row->actor);
+        queue->row.reason = arena_strdup(&world->arena, row->reason);
+    }
+}
+
 static void lease(struct world *world, const struct engine_shard_batch *batch,
                   const struct engine_lease *lease)
 {
@@ -201,6 +239,13 @@ static void lease(struct world *world, const struct engine_shard_batch *batch,
         return;
     }
     if (lease->epoch == batch->epoch && lease->seq == batch->seq) {
+        const struct db_queue *queue = db_queue(world, batch->shard, task->row.spec.queue);
+
+        /* Within one batch a queue may have been resumed, or been dispatched from and then paused.
+         */
+        if (queue && queue->row.paused_us && !sets_queue(batch, queue->row.name))
+            sim_fail(world, "task %s is leased from queue %s, which is paused",
+                     sim_id(&lease->task), queue->row.name);
         if (lease->attempt != task->leased + 1)
             sim_fail(world, "I3: task %s: attempt %u follows %u", sim_id(&lease->task),
                      lease->attempt, task->leased);
@@ -400,6 +445,7 @@ static void write_shard(struct world *world, const struct engine_shard_batch *ba
     parked(world, batch);
     for (uint32_t i = 0; i < batch->leases_len && world->bug != BUG_VOLATILE_LEASE; i++)
         lease(world, batch, &batch->leases[i]);
+    queues(world, batch);
     shard->journal_low = MAX_OF(shard->journal_low, batch->journal_low);
     trim_journal(world, batch->shard);
     check_runs(world, batch);

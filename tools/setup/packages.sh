@@ -5,7 +5,7 @@ BUILD_PACKAGES="gcc libc6-dev make cmake ninja-build pkg-config protobuf-compile
  libnghttp2-dev libssl-dev libpq-dev libjansson-dev check libuv1-dev node-llhttp libcurl4-openssl-dev libyaml-dev libzstd-dev
  zlib1g-dev libsmartcols-dev libseccomp-dev nodejs npm"
 RUN_PACKAGES="postgresql util-linux"
-TEST_PACKAGES="clang libclang-rt-14-dev chromium python3-grpcio python3-protobuf curl jq"
+TEST_PACKAGES="clang libclang-rt-14-dev chromium python3-grpcio python3-protobuf openssl curl jq"
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -301,6 +301,87 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * By name
+         * @description By name.
+         */
+        get: operations["Queues_ListQueues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * NOT_FOUND (QUEUE_UNKNOWN) when nothing is in it and nothing was set for it
+         * @description NOT_FOUND (QUEUE_UNKNOWN) when nothing is in it and nothing was set for it.
+         */
+        get: operations["Queues_GetQueue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues/{name}:pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Nothing more is dispatched from the queue until it is resumed
+         * @description Nothing more is dispatched from the queue until it is resumed; what runs goes on, and tasks are still taken. Pausing again with
+         *     another reason replaces the reason.
+         */
+        post: operations["Queues_PauseQueue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues/{name}:resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resuming a queue that is not paused changes nothing
+         * @description Resuming a queue that is not paused changes nothing.
+         */
+        post: operations["Queues_ResumeQueue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tasks": {
         parameters: {
             query?: never;
@@ -929,6 +1010,43 @@ export interface components {
             run?: components["schemas"]["Run"];
             tasks: components["schemas"]["Task"][];
         };
+        ListQueuesResponse: {
+            queues: components["schemas"]["Queue"][];
+            nextPageToken: string;
+        };
+        Queue: {
+            name: string;
+            /** @description Absent when it is not paused. */
+            pause?: components["schemas"]["QueuePause"];
+            /**
+             * Format: int64
+             * @description Tasks that wait for their turn, those on disk included.
+             */
+            ready: string;
+            /**
+             * Format: int64
+             * @description Tasks that a worker holds.
+             */
+            running: string;
+            /**
+             * Format: int64
+             * @description Tasks that wait for their time: runAt, or the backoff of a retry.
+             */
+            delayed: string;
+            /**
+             * Format: date-time
+             * @description Creation of the oldest task that is next in turn; absent when none waits. No task of the queue is older than this by more than
+             *     the steps of priority make up for.
+             */
+            oldestReadyAt?: string;
+        };
+        QueuePause: {
+            /** Format: date-time */
+            at?: string;
+            /** @description The name of the key that paused it. */
+            actor: string;
+            reason: string;
+        };
         /** @description A task as it is submitted. */
         TaskSpec: {
             /** @description [a-z0-9][a-z0-9._-]*, at most 64 bytes. A type that no worker has registered waits. */
@@ -1042,7 +1160,7 @@ export interface components {
          *     Events are numbered without gaps per source (timeline, shard).
          * @enum {string}
          */
-        EventKind: "EVENT_KIND_UNSPECIFIED" | "EVENT_KIND_TASK_SUBMITTED" | "EVENT_KIND_TASK_STARTED" | "EVENT_KIND_TASK_FINISHED" | "EVENT_KIND_TASK_RETRYING" | "EVENT_KIND_ATTEMPT_CLOSED" | "EVENT_KIND_TASK_CANCEL_REQUESTED" | "EVENT_KIND_STALE_RESULT" | "EVENT_KIND_RUN_STARTED" | "EVENT_KIND_RUN_FINISHED" | "EVENT_KIND_RUN_CANCEL_REQUESTED";
+        EventKind: "EVENT_KIND_UNSPECIFIED" | "EVENT_KIND_TASK_SUBMITTED" | "EVENT_KIND_TASK_STARTED" | "EVENT_KIND_TASK_FINISHED" | "EVENT_KIND_TASK_RETRYING" | "EVENT_KIND_ATTEMPT_CLOSED" | "EVENT_KIND_TASK_CANCEL_REQUESTED" | "EVENT_KIND_STALE_RESULT" | "EVENT_KIND_RUN_STARTED" | "EVENT_KIND_RUN_FINISHED" | "EVENT_KIND_RUN_CANCEL_REQUESTED" | "EVENT_KIND_QUEUE_PAUSED" | "EVENT_KIND_QUEUE_RESUMED" | "EVENT_KIND_QUEUE_CHANGED";
         ListSinksResponse: {
             sinks: components["schemas"]["Sink"][];
         };
@@ -1754,6 +1872,130 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    Queues_ListQueues: {
+        parameters: {
+            query?: {
+                /** @description 1 to 500; 0 = 50. */
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListQueuesResponse"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    Queues_GetQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    Queues_PauseQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description [a-z0-9][a-z0-9._-]*, at most 64 bytes. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description At most 512 bytes; shown on all that waits. */
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    Queues_ResumeQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description At most 512 bytes; kept in the history. */
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };

@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "plankton/v1/keys.rpc.h"
 #include "plankton/v1/plan_api.rpc.h"
+#include "plankton/v1/queues.rpc.h"
 #include "plankton/v1/task_controller.rpc.h"
 #include "spec/spec.h"
 
@@ -95,6 +96,7 @@ void api_read_plan(struct api *api, struct rpc_call *call, const char *id_or_nam
 extern const struct plankton_v1_task_controller_ops api_task_ops;
 extern const struct plankton_v1_plan_api_ops api_plan_ops;
 extern const struct plankton_v1_keys_ops api_keys_ops;
+extern const struct plankton_v1_queues_ops api_queues_ops;
 /* Handlers of TaskController in files of their own (tasks_list.c, tasks_watch.c). */
 void tasks_list(struct rpc_call *call, const Plankton__V1__ListTasksRequest *request);
 void tasks_watch(struct rpc_call *call, const Plankton__V1__WatchTasksRequest *request);

@@ -135,6 +135,7 @@ void api_register(struct api *api, struct rpc_server *server)
     rpc_server_add(server, &plankton_v1_task_controller_desc, &api_task_ops, api);
     rpc_server_add(server, &plankton_v1_plan_api_desc, &api_plan_ops, api);
     rpc_server_add(server, &plankton_v1_keys_desc, &api_keys_ops, api);
+    rpc_server_add(server, &plankton_v1_queues_desc, &api_queues_ops, api);
 }
 
 void api_free(struct api *api)

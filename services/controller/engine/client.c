@@ -242,6 +242,8 @@ void watch_free(struct engine *engine, struct watch *watch)
 {
     list_remove(&watch->link);
     map_remove(&engine->watches, &watch->by_ticket);
+    if (watch->task)
+        task_unwatched(watch->task);
     free(watch);
 }
 
@@ -372,10 +374,14 @@ static void on_task(struct engine *engine, const struct engine_command *command)
     if (command->kind == ENGINE_READ_TASK) {
         struct engine_reply *reply = reply_new(engine, shard->number, command->ticket, id);
 
-        if (task && !task->is_closed)
-            reply->task = task_view(task, &engine->gather);
-        else
+        if (task && !task->is_closed) {
+            struct engine_task_view *view = ARENA_NEW(&engine->gather, struct engine_task_view);
+
+            task_view_fill(task, WHY_PLACE, view, &engine->gather);
+            reply->task = view;
+        } else {
             reply->not_in_memory = true;
+        }
         return;
     }
     if (command->kind == ENGINE_CANCEL_TASK) {
@@ -477,6 +483,11 @@ void client_apply(struct engine *engine, const struct engine_command *command)
         break;
     case ENGINE_DRAIN_WORKER:
         worker_drain(engine, command);
+        break;
+    case ENGINE_PAUSE_QUEUE:
+    case ENGINE_RESUME_QUEUE:
+    case ENGINE_READ_QUEUES:
+        queue_apply(engine, command);
         break;
     default:
         break;

@@ -214,6 +214,22 @@ static void write_keys(struct writer *w, struct shard *shard)
     }
 }
 
+static void write_queues(struct writer *w, struct shard *shard)
+{
+    struct engine_queue_row *rows;
+    uint32_t len = 0;
+
+    LIST_EACH(&shard->dirty_queues, node)
+    len++;
+    w->batch->queues = rows = ARENA_ARRAY(w->arena, struct engine_queue_row, len);
+    LIST_EACH(&shard->dirty_queues, node)
+    {
+        queue_row_fill(LIST_ENTRY(node, struct queue_setting, dirty), &rows[w->batch->queues_len++],
+                       w->arena);
+        list_remove(node);
+    }
+}
+
 /* P1: leases of old journal rows move into this batch's row, so that the old rows can go. */
 static void carry_forward(struct shard *shard, int64_t before_us)
 {
@@ -327,13 +343,15 @@ static uint32_t cut_shard(struct shard *shard, struct engine_shard_batch *batch,
     write_tasks(&w, shard);
     write_runs(&w, shard);
     write_keys(&w, shard);
+    write_queues(&w, shard);
     write_journal(&w, shard);
     shard->seq = batch->seq; /* only now: images of this batch compare with the old one */
     after_cut(shard);
     shard->is_dirty = shard->fence_only = false;
     list_remove(&shard->dirty_link);
     return n.inserts + n.successes + n.updates + n.removes + n.adds + n.outcomes + n.run_inserts +
-           n.run_updates + batch->keys_insert_len + batch->leases_len + batch->events_len;
+           n.run_updates + batch->keys_insert_len + batch->queues_len + batch->leases_len +
+           batch->events_len;
 }
 
 bool engine_has_batch(const struct engine *engine)

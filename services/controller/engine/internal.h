@@ -88,7 +88,7 @@ struct task {
     struct heap_node timer; /* engine->task_timers */
     int64_t timer_us;
     struct list dirty; /* shard->dirty_tasks */
-    struct list age;   /* shard->young, shard->away, shard->closed, or none */
+    struct list age;   /* shard->young, away, away_watched, closed, or none */
     struct shard *shard;
     struct lane *lane;
     struct run *run;
@@ -141,8 +141,8 @@ struct lease {
 
 struct lane {
     struct map_node by_key; /* engine->lanes */
-    struct list of_type;    /* type->lanes while it has ready tasks */
-    struct list of_queue;   /* queue->lanes */
+    struct list of_type;    /* type->lanes while it has ready tasks that may be dispatched */
+    struct list of_queue;   /* queue->lanes while it has ready tasks */
     struct queue *queue;
     struct task_type *type;
     struct window *window;
@@ -158,19 +158,31 @@ struct lane {
 
 struct task_type {
     struct map_node by_name; /* engine->types */
-    struct list lanes;       /* with ready tasks */
+    struct list lanes;       /* with ready tasks that may be dispatched */
     struct list idle;        /* offers of workers with credit */
+    struct list offered;     /* all offers of connected workers */
     uint32_t users;          /* lanes and offers */
     uint32_t offers;         /* workers that offer it, idle or not */
     char name[];
 };
 
+/* What was set for a queue by its operators: it has a row. */
+struct queue_setting {
+    struct list dirty; /* shard->dirty_queues */
+    struct queue *queue;
+    int64_t paused_us; /* 0 = it is not paused */
+    char *actor, *reason;
+};
+
 struct queue {
     struct map_node by_name; /* shard->queues */
-    struct list lanes;
+    struct list lanes;       /* with ready tasks */
     struct shard *shard;
+    struct queue_setting *setting; /* NULL: none */
     uint32_t namespace_id;
-    uint32_t users; /* lanes and windows */
+    uint32_t users;                        /* lanes and windows */
+    uint32_t by_state[ENGINE_TASK_STATES]; /* in memory */
+    uint64_t disk_ready, disk_due;         /* parked, and not in memory */
     char name[];
 };
 
@@ -247,7 +259,8 @@ struct session {
 };
 
 struct offer {
-    struct list idle; /* type->idle while the worker has credit */
+    struct list idle;    /* type->idle while the worker has credit */
+    struct list of_type; /* type->offered */
     struct worker *worker;
     struct task_type *type;
 };
@@ -357,9 +370,11 @@ struct shard {
     struct list dirty_link;
     struct map tasks, runs, queues, windows, keys;
     struct list all_runs;
-    struct list dirty_tasks, dirty_runs;
+    struct list dirty_tasks, dirty_runs, dirty_queues;
+    uint32_t settings;                   /* queues that have one */
     struct list young_tasks, young_runs; /* not parked, oldest first */
-    struct list away;                    /* by seq */
+    struct list away;                    /* by seq: forgotten once that is durable */
+    struct list away_watched;            /* durable, and kept for who watches them */
     struct list closed;                  /* by seq */
     struct list known_keys, fresh_keys;  /* fresh: key->link until the cut */
     struct list sessions;
@@ -472,7 +487,9 @@ void lane_release(struct lane *lane);
 struct window *window_get(struct queue *queue, struct task_type *type);
 void window_release_unused(struct window *window);
 struct queue *queue_get(struct shard *shard, uint32_t namespace_id, const char *name);
+struct queue *queue_find(struct shard *shard, uint32_t namespace_id, const char *name);
 void queue_release_unused(struct queue *queue);
+void queue_shown(struct queue *queue); /* its lanes may be dispatched from, or not any more */
 void lane_push(struct task *task);
 void lane_remove(struct task *task);
 void lane_match(struct lane *lane);       /* a task came: is there a worker */
@@ -482,7 +499,32 @@ bool ready_before(const struct task *a, const struct task *b);
 bool lane_fits(const struct lane *lane, const struct worker *worker);
 struct task_type *type_get(struct engine *engine, const char *name);
 void type_release(struct engine *engine, struct task_type *type);
-const char *task_waiting_for(const struct task *task, struct arena *arena);
+
+/* queue_setting.c: what operators set and see */
+void queue_load_setting(struct shard *shard, const struct engine_queue_row *row);
+void queue_load_parked(struct shard *shard, const struct engine_queue_name *name,
+                       enum engine_parked_reason reason);
+void queue_apply(struct engine *engine, const struct engine_command *command);
+void queue_row_fill(const struct queue_setting *setting, struct engine_queue_row *row,
+                    struct arena *arena);
+/* A parked task leaves memory (1), or what was on disk only enters it (-1). */
+void queue_count_disk(struct queue *queue, enum engine_parked_reason reason, int change);
+void queue_setting_free(struct queue *queue);
+static inline bool queue_is_shut(const struct queue *queue)
+{
+    return queue->setting && queue->setting->paused_us;
+}
+
+/* why.c: what a task or run waits for, in words; "" when it does not wait */
+enum why {
+    WHY_BRIEF, /* costs next to nothing: "a free worker" for all that only a worker is missing for
+                */
+    WHY_EXACT,
+    WHY_PLACE, /* and how many go before it */
+};
+const char *task_waiting_for(const struct task *task, enum why why, struct arena *arena);
+const char *run_waiting_for(const struct run *run, struct arena *arena);
+const char *step_waiting_for(const struct run *run, uint32_t index, struct arena *arena);
 
 /* window.c: what is on disk only (P16), parking, the sweep (P17) */
 void task_place(struct task *task);     /* ready: into its lane, or away when behind the bound */
@@ -493,6 +535,7 @@ void window_load(struct shard *shard, const struct engine_queue_name *name);
 void refill_answer(struct engine *engine, const struct engine_refill_answer *answer);
 void shard_refill_due(struct shard *shard);
 void shard_evict(struct shard *shard); /* forgets what is durable on disk */
+void task_unwatched(struct task *task);
 void task_park(struct task *task, enum engine_parked_reason reason);
 void task_unpark(struct task *task);
 void run_unpark(struct run *run);
@@ -608,8 +651,9 @@ const char *window_name(const struct window *window, struct arena *arena);
 struct slice slice_copy(struct arena *arena, struct slice text);
 
 /* view.c */
-struct engine_task_view *task_view(struct task *task, struct arena *arena);
-void task_view_fill(struct task *task, struct engine_task_view *view, struct arena *arena);
+struct engine_task_view *task_view(struct task *task, struct arena *arena); /* WHY_BRIEF */
+void task_view_fill(struct task *task, enum why why, struct engine_task_view *view,
+                    struct arena *arena);
 struct engine_run_view *run_view(struct run *run, struct arena *arena);
 struct engine_task_view *run_task_views(struct run *run, struct arena *arena, uint32_t *ret_len);
 void task_row_fill(const struct task *task, struct engine_task_row *row, struct arena *arena);

@@ -19,11 +19,11 @@ void shard_dirty(struct shard *shard)
 
 static void lists_init(struct shard *shard)
 {
-    struct list *lists[] = {&shard->all_runs,    &shard->dirty_tasks, &shard->dirty_runs,
-                            &shard->young_tasks, &shard->young_runs,  &shard->away,
-                            &shard->closed,      &shard->known_keys,  &shard->fresh_keys,
-                            &shard->sessions,    &shard->journals,    &shard->fresh,
-                            &shard->reads,       &shard->careful};
+    struct list *lists[] = {
+        &shard->all_runs,   &shard->dirty_tasks, &shard->dirty_runs,   &shard->young_tasks,
+        &shard->young_runs, &shard->away,        &shard->closed,       &shard->known_keys,
+        &shard->fresh_keys, &shard->sessions,    &shard->journals,     &shard->fresh,
+        &shard->reads,      &shard->careful,     &shard->dirty_queues, &shard->away_watched};
 
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         list_init(lists[i]);
@@ -54,8 +54,14 @@ void shard_load_begin(struct engine *engine, const struct engine_load_begin *loa
     engine->now_us = MAX_OF(engine->now_us, load->clock_us);
     engine->shards[load->shard] = shard;
     engine->loaded[engine->loaded_len++] = load->shard;
-    for (uint32_t i = 0; i < load->queues_len; i++)
+    for (uint32_t i = 0; i < load->settings_len; i++)
+        queue_load_setting(shard, &load->settings[i]);
+    for (uint32_t i = 0; i < load->queues_len; i++) {
         window_load(shard, &load->queues[i]);
+        queue_load_parked(shard, &load->queues[i], ENGINE_PARKED_READY);
+    }
+    for (uint32_t i = 0; i < load->due_queues_len; i++)
+        queue_load_parked(shard, &load->due_queues[i], ENGINE_PARKED_DUE);
     for (uint32_t i = 0; i < load->key_hashes_len; i++)
         key_set_add(shard, load->key_hashes[i]);
 }
@@ -76,6 +82,8 @@ struct task *task_from_row(struct shard *shard, const struct engine_task_row *ro
     task->stored = true;
     task->parked = task->stored_parked = (uint8_t)row->parked;
     task->parked_due_us = task->stored_due_us = row->parked_due_us;
+    if (row->parked)
+        queue_count_disk(task->lane->queue, row->parked, -1);
     if (!id_is_nil(&row->retry_of))
         task_more(task)->retry_of = row->retry_of;
     if (change->failure.code && change->failure.code[0])
@@ -410,6 +418,7 @@ static void drop_rest(struct shard *shard)
     cursor = (struct map_cursor){0};
     while ((node = map_walk(&shard->queues, &cursor))) {
         map_remove(&shard->queues, node);
+        queue_setting_free(CONTAINER_OF(node, struct queue, by_name));
         free(CONTAINER_OF(node, struct queue, by_name));
     }
     free(shard->loading);

@@ -41,6 +41,7 @@ struct task_type *type_get(struct engine *engine, const char *name)
     memcpy(type->name, name, strlen(name) + 1);
     list_init(&type->lanes);
     list_init(&type->idle);
+    list_init(&type->offered);
     type->users = 1;
     map_insert(&engine->types, &type->by_name, hash);
     return type;
@@ -59,7 +60,7 @@ static uint64_t queue_hash(uint32_t namespace_id, const char *name)
     return mix(hash_text(name), namespace_id);
 }
 
-static struct queue *queue_find(struct shard *shard, uint32_t namespace_id, const char *name)
+struct queue *queue_find(struct shard *shard, uint32_t namespace_id, const char *name)
 {
     for (struct map_node *n = map_first(&shard->queues, queue_hash(namespace_id, name)); n;
          n = map_next(n)) {
@@ -88,7 +89,7 @@ struct queue *queue_get(struct shard *shard, uint32_t namespace_id, const char *
 
 void queue_release_unused(struct queue *queue)
 {
-    if (queue->users > 0)
+    if (queue->users > 0 || queue->setting || queue->disk_ready || queue->disk_due)
         return;
     map_remove(&queue->shard->queues, &queue->by_name);
     free(queue);
@@ -158,7 +159,6 @@ static struct lane *lane_new(struct queue *queue, struct task_type *type, const 
     lane->window->users++;
     lane->requires_bytes = bytes;
     heap_init(&lane->ready, ready_less);
-    list_push(&queue->lanes, &lane->of_queue);
     queue->users++;
     if (!bytes)
         return lane;
@@ -232,13 +232,42 @@ void lane_release(struct lane *lane)
     window_release_unused(window);
 }
 
+/* Its places in the lists follow from what it has: only what may be dispatched is offered. */
+static void lane_shown(struct lane *lane)
+{
+    bool some = lane->ready.len > 0, offered = some && !queue_is_shut(lane->queue);
+
+    if (some != list_linked(&lane->of_queue)) {
+        if (some)
+            list_push(&lane->queue->lanes, &lane->of_queue);
+        else
+            list_remove(&lane->of_queue);
+    }
+    if (offered == list_linked(&lane->of_type))
+        return;
+    if (offered)
+        list_push(&lane->type->lanes, &lane->of_type);
+    else
+        list_remove(&lane->of_type);
+}
+
+void queue_shown(struct queue *queue)
+{
+    LIST_EACH(&queue->lanes, node)
+    lane_shown(LIST_ENTRY(node, struct lane, of_queue));
+    if (queue_is_shut(queue))
+        return;
+    LIST_EACH(&queue->lanes, node)
+    lane_match(LIST_ENTRY(node, struct lane, of_queue));
+}
+
 void lane_push(struct task *task)
 {
     struct lane *lane = task->lane;
 
     heap_push(&lane->ready, &task->ready);
     if (lane->ready.len == 1)
-        list_push(&lane->type->lanes, &lane->of_type);
+        lane_shown(lane);
     if (!task->run)
         lane->window->ready_len++;
 }
@@ -251,7 +280,7 @@ void lane_remove(struct task *task)
         return;
     heap_remove(&lane->ready, &task->ready);
     if (lane->ready.len == 0)
-        list_remove(&lane->of_type);
+        lane_shown(lane);
     if (!task->run) {
         lane->window->ready_len--;
         window_refill(lane->window);
@@ -293,7 +322,7 @@ void lane_match(struct lane *lane)
     struct shard *shard = lane->queue->shard;
     struct list *at = lane->type->idle.next;
 
-    if (!shard->open)
+    if (!shard->open || queue_is_shut(lane->queue))
         return;
     while (lane->ready.len > 0 && at != &lane->type->idle) {
         struct offer *offer = LIST_ENTRY(at, struct offer, idle);
@@ -380,29 +409,5 @@ void worker_set_idle(struct worker *worker)
             list_push(&offer->type->idle, &offer->idle);
         else
             list_remove(&offer->idle);
-    }
-}
-
-const char *task_waiting_for(const struct task *task, struct arena *arena)
-{
-    const struct lane *lane = task->lane;
-
-    switch (task->state) {
-    case ENGINE_TASK_PENDING:
-        return "its time has not come";
-    case ENGINE_TASK_RETRYING:
-        return "backoff before the next attempt";
-    case ENGINE_TASK_READY:
-        if (lane->type->offers == 0)
-            return arena_printf(arena, "no worker offers type %s", lane->type->name);
-        if (task->more && task->more->careful)
-            return "its turn: controllers were lost when it was handled";
-        if (task->away)
-            return "older or more urgent tasks of its queue";
-        return lane->requires_len ? "a free worker with the labels it requires" : "a free worker";
-    case ENGINE_TASK_RUNNING:
-        return task->lease && task->lease->orphan ? "its worker to come back" : "";
-    default:
-        return "";
     }
 }

@@ -100,10 +100,14 @@ bool engine_run_may_move(enum engine_run_state from, enum engine_run_state to)
 static void task_set_state(struct task *task, enum engine_task_state to)
 {
     struct engine_stats *stats = &task->shard->engine->stats;
+    uint32_t *in_queue = task->lane->queue->by_state;
 
-    if (task->state != ENGINE_TASK_NONE)
+    if (task->state != ENGINE_TASK_NONE) {
         stats->tasks_by_state[task->state]--;
+        in_queue[task->state]--;
+    }
     stats->tasks_by_state[to]++;
+    in_queue[to]++;
     if (task->run) {
         if (task->state != ENGINE_TASK_NONE)
             task->run->counts.by_state[task->state]--;

@@ -238,10 +238,13 @@ void task_free(struct task *task)
     }
     list_remove(&task->dirty);
     list_remove(&task->age);
+    task->away = AWAY_NO;
     if (task->entered)
         map_remove(&task->shard->tasks, &task->by_id);
-    if (task->state != ENGINE_TASK_NONE)
+    if (task->state != ENGINE_TASK_NONE) {
         engine->stats.tasks_by_state[task->state]--;
+        task->lane->queue->by_state[task->state]--;
+    }
     engine->stats.tasks_in_memory--;
     engine->stats.bytes_in_memory -= task_bytes(task);
     more_free(task);

@@ -85,7 +85,8 @@ void task_row_fill(const struct task *task, struct engine_task_row *row, struct 
     task_change_fill(task, &row->change, arena);
 }
 
-void task_view_fill(struct task *task, struct engine_task_view *view, struct arena *arena)
+void task_view_fill(struct task *task, enum why why, struct engine_task_view *view,
+                    struct arena *arena)
 {
     task_row_fill(task, &view->row, arena);
     view->row.spec.environment = slice_copy(arena, task_environment(task));
@@ -94,7 +95,7 @@ void task_view_fill(struct task *task, struct engine_task_view *view, struct are
     view->attempt = task->lease ? task->lease->entry.attempt : task->attempt;
     view->worker = task->lease ? task->lease->entry.worker : task->worker;
     view->started_us = task->started_us;
-    view->waiting_for = task_waiting_for(task, arena);
+    view->waiting_for = task_waiting_for(task, why, arena);
     view->progress_message = "";
     if (task->more && task->more->progress_message) {
         view->progress = task->more->progress;
@@ -106,7 +107,7 @@ struct engine_task_view *task_view(struct task *task, struct arena *arena)
 {
     struct engine_task_view *view = ARENA_NEW(arena, struct engine_task_view);
 
-    task_view_fill(task, view, arena);
+    task_view_fill(task, WHY_BRIEF, view, arena);
     return view;
 }
 
@@ -146,11 +147,7 @@ struct engine_run_view *run_view(struct run *run, struct arena *arena)
     struct engine_run_view *view = ARENA_NEW(arena, struct engine_run_view);
 
     run_row_fill(run, &view->row, arena);
-    view->waiting_for = "";
-    if (run->live > 0 && run->live == run->counts.by_state[ENGINE_TASK_RETRYING])
-        view->waiting_for = "backoff before the next attempt of a step";
-    else if (run->live > 0 && run->live == run->counts.by_state[ENGINE_TASK_READY])
-        view->waiting_for = "a worker for its steps";
+    view->waiting_for = run_waiting_for(run, arena);
     return view;
 }
 
@@ -164,7 +161,7 @@ struct engine_task_view *run_task_views(struct run *run, struct arena *arena, ui
         struct engine_task_view *view = &views[i];
 
         if (run->steps[i].task) {
-            task_view_fill(run->steps[i].task, view, arena);
+            task_view_fill(run->steps[i].task, WHY_EXACT, view, arena);
             continue;
         }
         view->row.namespace_id = run->namespace_id;
@@ -178,7 +175,7 @@ struct engine_task_view *run_task_views(struct run *run, struct arena *arena, ui
         view->is_step_only = true;
         view->state = run->ending ? ENGINE_TASK_SKIPPED : ENGINE_TASK_PENDING;
         view->row.change.state = view->state;
-        view->waiting_for = run->ending ? "" : "the steps it needs";
+        view->waiting_for = run->ending ? "" : step_waiting_for(run, i, arena);
         view->progress_message = "";
     }
     *ret_len = plan->steps_len;

@@ -412,6 +412,9 @@ static void evict_closed(struct shard *shard, uint64_t seen_seq)
     }
 }
 
+/* Each task is looked at once for each reason that it has to stay: what is watched waits in a list
+ * of its own, so that an answer costs the same whatever number of tasks is waited for. Those need
+ * no walk when a refill comes: every read that is outstanding sees them. */
 void shard_evict(struct shard *shard)
 {
     uint64_t seen_seq = seen_by_all_reads(shard);
@@ -424,10 +427,27 @@ void shard_evict(struct shard *shard)
 
         if (task->seq > seen_seq)
             return;
-        if (list_linked(&task->dirty) || (task->more && !list_empty(&task->more->watches)))
-            continue;
-        task_free(task);
+        if (list_linked(&task->dirty)) {
+            task->seq = shard->seq + 1;
+            list_remove(node);
+            list_push(&shard->away, node);
+        } else if (task->more && !list_empty(&task->more->watches)) {
+            list_remove(node);
+            list_push(&shard->away_watched, node);
+        } else {
+            queue_count_disk(task->lane->queue, (enum engine_parked_reason)task->parked, 1);
+            task_free(task);
+        }
     }
+}
+
+/* Its last watch has gone: nothing keeps it any more. */
+void task_unwatched(struct task *task)
+{
+    if (!task->away || !list_empty(&task->more->watches))
+        return;
+    list_remove(&task->age);
+    list_push(&task->shard->away, &task->age);
 }
 
 /* A batch's clock says up to when all that is older than ENGINE_YOUNG_MS has been parked: so this

@@ -124,6 +124,7 @@ static void offers_drop(struct engine *engine, struct worker *worker)
 {
     for (uint32_t i = 0; i < worker->offers_len; i++) {
         list_remove(&worker->offers[i].idle);
+        list_remove(&worker->offers[i].of_type);
         worker->offers[i].type->offers--;
         type_release(engine, worker->offers[i].type);
     }
@@ -211,6 +212,7 @@ static void describe(struct engine *engine, struct worker *worker,
         worker->offers[i].worker = worker;
         worker->offers[i].type = type_get(engine, open->types[i]);
         worker->offers[i].type->offers++;
+        list_push(&worker->offers[i].type->offered, &worker->offers[i].of_type);
     }
     worker->slots = MIN_OF(open->slots, (uint32_t)ENGINE_SLOTS_MAX);
 }

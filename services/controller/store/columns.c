@@ -467,6 +467,26 @@ static void add_journal(struct store_op *op, struct db_txn *txn)
     columns_send(&c, op, txn, &SQL_batch_journal_insert);
 }
 
+static void add_queues(struct store_op *op, struct db_txn *txn)
+{
+    static const enum db_kind kinds[] = {DB_I16, DB_I32, DB_TEXT, DB_TIME, DB_TEXT, DB_TEXT};
+    const struct engine_batch *batch = op->batch;
+    struct columns c = COLUMNS_OF(txn, kinds);
+
+    for (uint32_t s = 0; s < batch->shards_len; s++)
+        for (uint32_t i = 0; i < batch->shards[s].queues_len; i++) {
+            const struct engine_queue_row *row = &batch->shards[s].queues[i];
+            columns_row(&c);
+            db_array_add_i64(c.arrays[0], batch->shards[s].shard);
+            db_array_add_i64(c.arrays[1], row->namespace_id);
+            db_array_add_slice(c.arrays[2], slice_of(row->name));
+            add_time(c.arrays[3], row->paused_us);
+            add_text(c.arrays[4], row->actor);
+            add_text(c.arrays[5], row->reason);
+        }
+    columns_send(&c, op, txn, &SQL_batch_queue_write);
+}
+
 /* Only when something may go; each journal_low is written once. */
 static void add_journal_trim(struct store_op *op, struct db_txn *txn)
 {
@@ -503,6 +523,7 @@ void columns_add(struct store_op *op, struct db_txn *txn)
     add_parked_adds(op, txn);
     add_keys(op, txn);
     add_outcomes(op, txn);
+    add_queues(op, txn);
     if (fenced)
         add_journal(op, txn);
     add_journal_trim(op, txn);

@@ -6,6 +6,7 @@
 #include "base/planted.h"
 #include "log/log.h"
 #include "sql/load.h"
+#include "sql/read.h"
 #include "store_internal.h"
 
 #define LOAD_RETRY_MS 100
@@ -207,7 +208,7 @@ static void second_round(struct load *load)
     struct db_param by_run[] = {db_array_param(runs), db_array_param(low), db_array_param(high)};
     struct db_param by_id[] = {db_array_param(ids)};
     db_txn_add(txn, &SQL_load_run_tasks, by_run, 3);
-    db_txn_add(txn, &SQL_load_tasks_by_id, by_id, 1);
+    db_txn_add(txn, &SQL_read_tasks, by_id, 1);
     db_txn_send(txn, second_read, load);
 }
 
@@ -257,18 +258,48 @@ static void read_runs(struct load *load, const struct db_result *result)
     }
 }
 
-static void read_queues(struct load *load, const struct db_result *queues,
-                        const struct db_result *due)
+static struct grouped group_queues(struct load *load, const struct db_result *result)
 {
-    struct grouped names = group(load, queues, sizeof(struct engine_queue_name), shard_of_number);
+    struct grouped names = group(load, result, sizeof(struct engine_queue_name), shard_of_number);
     struct engine_queue_name *rows = names.rows;
 
-    for (size_t i = 0; i < db_rows(queues); i++)
-        rows[names.place[i]] = (struct engine_queue_name){(uint32_t)db_i64(queues, i, 1),
-                                                          row_text(&load->arena, queues, i, 2)};
+    for (size_t i = 0; i < db_rows(result); i++)
+        rows[names.place[i]] = (struct engine_queue_name){(uint32_t)db_i64(result, i, 1),
+                                                          row_text(&load->arena, result, i, 2),
+                                                          (uint64_t)db_i64(result, i, 3)};
+    return names;
+}
+
+static void read_settings(struct load *load, const struct db_result *result)
+{
+    struct grouped settings = group(load, result, sizeof(struct engine_queue_row), shard_of_number);
+    struct engine_queue_row *rows = settings.rows;
+
+    for (size_t i = 0; i < db_rows(result); i++)
+        rows[settings.place[i]] =
+            (struct engine_queue_row){.namespace_id = (uint32_t)db_i64(result, i, 1),
+                                      .name = row_text(&load->arena, result, i, 2),
+                                      .paused_us = row_time(result, i, 3),
+                                      .actor = row_text(&load->arena, result, i, 4),
+                                      .reason = row_text(&load->arena, result, i, 5)};
     for (size_t i = 0; i < load->shards_len; i++) {
-        load->shards[i].begin.queues = rows + names.start[i];
-        load->shards[i].begin.queues_len = names.start[i + 1] - names.start[i];
+        load->shards[i].begin.settings = rows + settings.start[i];
+        load->shards[i].begin.settings_len = settings.start[i + 1] - settings.start[i];
+    }
+}
+
+static void read_queues(struct load *load, const struct db_result *queues,
+                        const struct db_result *due_queues, const struct db_result *due)
+{
+    struct grouped names = group_queues(load, queues), later = group_queues(load, due_queues);
+
+    for (size_t i = 0; i < load->shards_len; i++) {
+        struct engine_load_begin *begin = &load->shards[i].begin;
+
+        begin->queues = (struct engine_queue_name *)names.rows + names.start[i];
+        begin->queues_len = names.start[i + 1] - names.start[i];
+        begin->due_queues = (struct engine_queue_name *)later.rows + later.start[i];
+        begin->due_queues_len = later.start[i + 1] - later.start[i];
     }
     for (size_t i = 0; i < db_rows(due); i++)
         if (!db_is_null(due, i, 1))
@@ -308,8 +339,9 @@ static void first_read(enum db_outcome outcome, struct db_result *const *results
     read_journal(load, results[0]);
     read_runs(load, results[1]);
     load->young = group_tasks(load, results[2]);
-    read_queues(load, results[3], results[4]);
+    read_queues(load, results[3], results[6], results[4]);
     read_keys(load, results[5]);
+    read_settings(load, results[7]);
     if (load->runs_len || load->leases_len)
         second_round(load);
     else
@@ -353,5 +385,7 @@ void load_start(struct store *store, const struct load_shard *shards, size_t n)
     db_txn_add(txn, &SQL_load_queues, shards_only, 1);
     db_txn_add(txn, &SQL_load_due, shards_only, 1);
     db_txn_add(txn, &SQL_load_keys, keys, 2);
+    db_txn_add(txn, &SQL_load_due_queues, shards_only, 1);
+    db_txn_add(txn, &SQL_load_queue_settings, shards_only, 1);
     db_txn_send(txn, first_read, load);
 }

@@ -2,7 +2,6 @@
 /* Reads of committed state, for callers and for the engine itself. */
 #include <stdlib.h>
 
-#include "sql/load.h"
 #include "sql/read.h"
 #include "store_internal.h"
 
@@ -22,7 +21,6 @@ struct read {
     db_done_fn done;
     struct arena arena;
     union {
-        store_task_fn task;
         store_tasks_fn tasks;
         store_run_fn run;
         store_runs_fn runs;
@@ -69,7 +67,7 @@ static void read_end(struct read *read)
     read_send(next);
 }
 
-/* A flood of reads (ten thousand watched tasks) waits here: a connection takes only so many. */
+/* A flood of reads waits here: a connection takes only so many. */
 static void ask(struct read *read, const struct db_sql *sql, const struct db_param *params, int n,
                 db_done_fn done)
 {
@@ -95,32 +93,6 @@ static void ask(struct read *read, const struct db_sql *sql, const struct db_par
 }
 
 /* ---- tasks ---- */
-
-static void task_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
-                      const struct error *err, void *userdata)
-{
-    struct read *read = userdata;
-    struct engine_task_row row;
-
-    if (outcome != DB_COMMITTED) {
-        read->fn.task(NULL, err, read->userdata);
-    } else if (!db_rows(results[0])) {
-        read->fn.task(NULL, NULL, read->userdata);
-    } else {
-        row_task(read->store, &read->arena, results[0], 0, false, &row);
-        read->fn.task(&row, NULL, read->userdata);
-    }
-    read_end(read);
-}
-
-void store_read_task(struct store *store, const struct id *id, store_task_fn done, void *userdata)
-{
-    struct read *read = read_new(store, userdata);
-    struct db_param params[] = {DB_UUID_PARAM(*id)};
-
-    read->fn.task = done;
-    ask(read, &SQL_read_task, params, 1, task_read);
-}
 
 static void tasks_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
                        const struct error *err, void *userdata)
@@ -255,71 +227,6 @@ static void answer(struct read *read, const struct engine_command *command)
 {
     read->fn.answer(command, read->userdata);
     read_end(read);
-}
-
-static void key_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
-                     const struct error *err, void *userdata)
-{
-    struct read *read = userdata;
-    struct engine_command command = {.kind = ENGINE_KEY_ROW, .key_row = {.read = read->number}};
-
-    if (outcome != DB_COMMITTED) {
-        answer(read, NULL);
-        return;
-    }
-    if (db_rows(results[0])) {
-        struct slice digest = db_slice(results[0], 0, 2);
-        command.key_row.found = true;
-        command.key_row.id = db_id(results[0], 0, 0);
-        command.key_row.is_run = db_i64(results[0], 0, 1) == 2;
-        memcpy(command.key_row.digest, digest.data,
-               MIN_OF(digest.len, (size_t)ENGINE_DIGEST_BYTES));
-    }
-    answer(read, &command);
-}
-
-void store_key_lookup(struct store *store, const struct engine_key_lookup *lookup,
-                      store_answer_fn done, void *userdata)
-{
-    struct read *read = read_new(store, userdata);
-    struct db_param params[] = {DB_I16_PARAM(lookup->shard), DB_I32_PARAM(lookup->namespace_id),
-                                DB_TEXT_PARAM(lookup->key)};
-
-    read->fn.answer = done;
-    read->number = lookup->read;
-    ask(read, &SQL_key_lookup, params, 3, key_read);
-}
-
-static void lookup_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
-                        const struct error *err, void *userdata)
-{
-    struct read *read = userdata;
-    struct engine_task_row row;
-    struct engine_command command = {.kind = ENGINE_TASK_ROW, .task_row = {.read = read->number}};
-
-    if (outcome != DB_COMMITTED) {
-        answer(read, NULL);
-        return;
-    }
-    if (db_rows(results[0])) {
-        row_task(read->store, &read->arena, results[0], 0, true, &row);
-        command.task_row.row = &row;
-    }
-    answer(read, &command);
-}
-
-void store_task_lookup(struct store *store, const struct engine_task_lookup *lookup,
-                       store_answer_fn done, void *userdata)
-{
-    struct read *read = read_new(store, userdata);
-    struct db_array *ids = db_array_new(&read->arena, DB_UUID);
-    struct db_param params[1];
-
-    read->fn.answer = done;
-    read->number = lookup->read;
-    db_array_add_id(ids, &lookup->id);
-    params[0] = db_array_param(ids); /* with what it is parked as: the engine takes it over */
-    ask(read, &SQL_load_tasks_by_id, params, 1, lookup_read);
 }
 
 /* The shard's row always comes, with nulls when nothing is parked. A parked task whose row has gone

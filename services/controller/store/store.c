@@ -30,6 +30,7 @@ struct store *store_new(struct loop *loop, const struct store_options *options,
     store->application_name = mem_alloc(bytes);
     snprintf(store->application_name, bytes, "plankton-controller %s", options->instance);
     keeper_start(store);
+    gather_start(store);
     struct db_options writer = {.url = options->database,
                                 .application_name = store->application_name,
                                 .statement_timeout_ms = options->statement_timeout_ms,
@@ -73,8 +74,10 @@ void store_free(struct store *store)
 {
     if (!store)
         return;
+    store->freeing = true;
     db_conn_free(store->writer);
     db_pool_free(store->readers);
+    gather_free(store);
     loop_timer_free(store->acquire_timer);
     loop_timer_free(store->renew_timer);
     loop_timer_free(store->partition_timer);

@@ -9,7 +9,7 @@
 #include "db/migrate.h"
 #include "store/store.h"
 
-#define STORE_SCHEMA_NEEDED 1 /* newest migration that this code relies on */
+#define STORE_SCHEMA_NEEDED 4 /* newest migration that this code relies on */
 
 /*
  * Statements keep one plan, by the indexes that they were written for: a plan made while a table
@@ -62,6 +62,14 @@ struct store_op {
     int checks_len;
 };
 
+/* Questions about one row that wait for their statement. */
+enum gather_kind { GATHER_TASK, GATHER_LOOKUP, GATHER_KEY };
+#define GATHER_KINDS 3
+struct gather {
+    struct question *first, *last;
+    unsigned in_flight; /* statements */
+};
+
 struct store {
     struct loop *loop;
     struct store_options options;
@@ -72,6 +80,9 @@ struct store {
     struct db_pool *readers;
     struct read *reads_waiting, *reads_tail; /* oldest first */
     size_t reads_in_flight;
+    struct gather gathered[GATHER_KINDS];
+    struct loop_flush *gather_flush;
+    bool freeing; /* nothing more is asked */
     struct store_cluster cluster;
     bool up, checked, stopping;
     char down_why[256]; /* while it is not up */
@@ -120,6 +131,10 @@ void write_idle_check(struct store *store);
 /* ---- columns.c ---- */
 /* Adds the statements of op->batch; fills op->events and op->checks. */
 void columns_add(struct store_op *op, struct db_txn *txn);
+
+/* ---- gather.c ---- */
+void gather_start(struct store *store);
+void gather_free(struct store *store);
 
 /* ---- encode.c ---- */
 #define LEASE_BYTES                                                                                \

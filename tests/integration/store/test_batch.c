@@ -212,6 +212,36 @@ START_TEST(runs_come_back_with_their_plan_and_all_their_tasks)
 }
 END_TEST
 
+START_TEST(what_was_set_for_a_queue_comes_back_as_it_was_last)
+{
+    struct node *node = node_owning("first");
+    struct engine_shard_batch batch = node_batch(node, SHARD), second = node_batch(node, SHARD);
+    struct engine_queue_row rows[] = {{1, "slow", world_now_us(), "ann", "the disk is full"},
+                                      {1, "fast", world_now_us() + 1, "bob", ""}};
+    struct engine_queue_row resumed = {1, "fast", 0, "", ""};
+
+    batch.queues = rows;
+    batch.queues_len = 2;
+    second.queues = &resumed;
+    second.queues_len = 1;
+    node_write(node, &batch, 1);
+    written_wait(node_write(node, &second, 1));
+
+    struct node *other = rebuilt(node);
+    const struct engine_load_begin *begin = &other->shards[SHARD].begin;
+    ck_assert_uint_eq(begin->settings_len, 2);
+    ck_assert_uint_eq(other->shards[SHARD + 1].begin.settings_len, 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct engine_queue_row *row = &begin->settings[i];
+        bool slow = strcmp(row->name, "slow") == 0;
+        ck_assert_int_eq(row->paused_us, slow ? rows[0].paused_us : 0);
+        ck_assert_str_eq(row->actor, slow ? "ann" : "");
+        ck_assert_str_eq(row->reason, slow ? "the disk is full" : "");
+    }
+    node_stop(other);
+}
+END_TEST
+
 START_TEST(parked_rows_are_told_with_reason_and_time)
 {
     struct node *node = node_owning("first");
@@ -251,6 +281,9 @@ START_TEST(parked_rows_are_told_with_reason_and_time)
     ck_assert_uint_eq(begin->queues_len, 1);
     ck_assert_str_eq(begin->queues[0].queue, "default/noop");
     ck_assert_uint_eq(begin->queues[0].namespace_id, 1);
+    ck_assert_uint_eq(begin->queues[0].parked, 1);
+    ck_assert_uint_eq(begin->due_queues_len, 1);
+    ck_assert_uint_eq(begin->due_queues[0].parked, 1);
     ck_assert_int_eq(other->shards[SHARD + 1].begin.due_next_us, ENGINE_FOREVER);
 
     second = node_batch(other, SHARD);
@@ -347,6 +380,7 @@ TCase *batch_tcase(void)
     tcase_add_test(tcase, unfinished_rows_come_back_from_a_load_as_they_were_written);
     tcase_add_test(tcase, changes_meet_the_rows_of_earlier_batches);
     tcase_add_test(tcase, runs_come_back_with_their_plan_and_all_their_tasks);
+    tcase_add_test(tcase, what_was_set_for_a_queue_comes_back_as_it_was_last);
     tcase_add_test(tcase, parked_rows_are_told_with_reason_and_time);
     tcase_add_test(tcase, events_are_handed_back_packed_and_stand_in_the_journal);
     tcase_add_test(tcase, one_batch_may_touch_many_shards);

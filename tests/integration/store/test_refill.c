@@ -6,6 +6,7 @@
 
 #define SHARD 4
 #define TASKS 7
+#define READS 700 /* known ones; as many unknown ones */
 
 struct refilled {
     bool done;
@@ -288,6 +289,51 @@ START_TEST(many_lookups_of_one_turn_are_all_answered)
 }
 END_TEST
 
+struct row_answer {
+    bool done, found;
+    struct id id;
+};
+
+static void row_answered(const struct engine_task_row *row, const struct error *err, void *userdata)
+{
+    struct row_answer *out = userdata;
+
+    ck_assert_ptr_null(err);
+    out->done = true;
+    out->found = row != NULL;
+    if (row)
+        out->id = row->id;
+}
+
+/* More than two statements take: what waits is asked when one of them is answered. */
+START_TEST(many_reads_of_one_turn_are_all_answered)
+{
+    struct node *node = node_owning("first");
+    struct engine_shard_batch batch = node_batch(node, SHARD);
+    static struct engine_task_row tasks[READS];
+    static struct row_answer answers[2 * READS];
+
+    memset(answers, 0, sizeof answers);
+    for (int i = 0; i < READS; i++)
+        tasks[i] = world_task(SHARD);
+    batch.tasks_insert = tasks;
+    batch.tasks_insert_len = READS;
+    written_wait(node_write(node, &batch, 1));
+    for (int i = 0; i < READS; i++) {
+        struct id unknown = world_id(SHARD);
+
+        store_read_task(node->store, &tasks[i].id, row_answered, &answers[2 * i]);
+        store_read_task(node->store, &unknown, row_answered, &answers[2 * i + 1]);
+    }
+    for (int i = 0; i < 2 * READS; i++) {
+        world_wait_flag(&answers[i].done, "a row");
+        ck_assert(answers[i].found == (i % 2 == 0));
+        ck_assert(!answers[i].found || id_eq(&answers[i].id, &tasks[i / 2].id));
+    }
+    node_stop(node);
+}
+END_TEST
+
 static void task_answered(const struct engine_command *command, void *userdata)
 {
     struct node *node = userdata;
@@ -339,6 +385,7 @@ TCase *refill_tcase(void)
     tcase_add_test(tcase, a_parked_task_whose_row_has_gone_hides_nothing_behind_it);
     tcase_add_test(tcase, keys_are_found_again);
     tcase_add_test(tcase, many_lookups_of_one_turn_are_all_answered);
+    tcase_add_test(tcase, many_reads_of_one_turn_are_all_answered);
     tcase_add_test(tcase, a_task_is_looked_up_whole);
     return tcase;
 }

@@ -210,6 +210,18 @@ static void on_load(const struct engine_command *command, void *userdata)
             struct engine_queue_name *name = (struct engine_queue_name *)&shard->begin.queues[i];
             name->queue = arena_strdup(&node->arena, name->queue);
         }
+        shard->begin.due_queues =
+            arena_memdup(&node->arena, shard->begin.due_queues,
+                         shard->begin.due_queues_len * sizeof *shard->begin.due_queues);
+        shard->begin.settings =
+            arena_memdup(&node->arena, shard->begin.settings,
+                         shard->begin.settings_len * sizeof *shard->begin.settings);
+        for (uint32_t i = 0; i < shard->begin.settings_len; i++) {
+            struct engine_queue_row *row = (struct engine_queue_row *)&shard->begin.settings[i];
+            row->name = arena_strdup(&node->arena, row->name);
+            row->actor = arena_strdup(&node->arena, row->actor);
+            row->reason = arena_strdup(&node->arena, row->reason);
+        }
         shard->begin.key_hashes =
             arena_memdup(&node->arena, shard->begin.key_hashes,
                          shard->begin.key_hashes_len * sizeof *shard->begin.key_hashes);

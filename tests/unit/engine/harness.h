@@ -71,6 +71,7 @@ Suite *session_suite(void);
 Suite *load_suite(void);
 Suite *key_suite(void);
 Suite *queue_suite(void);
+Suite *queue_setting_suite(void);
 Suite *window_suite(void);
 Suite *run_suite(void);
 

@@ -11,6 +11,7 @@ int main(void)
     srunner_add_suite(runner, load_suite());
     srunner_add_suite(runner, key_suite());
     srunner_add_suite(runner, queue_suite());
+    srunner_add_suite(runner, queue_setting_suite());
     srunner_add_suite(runner, window_suite());
     srunner_add_suite(runner, run_suite());
     srunner_run_all(runner, CK_ENV);

@@ -104,7 +104,7 @@ START_TEST(a_task_waits_for_a_worker_with_its_labels)
     bench_read(&bench, &id);
     bench_cut(&bench);
     ck_assert_str_eq(bench_reply(&bench, 2)->task->waiting_for,
-                     "a free worker with the labels it requires");
+                     "no worker with label gpu=true (1 offers type noop)");
     bench_apply(&bench, &(struct engine_command){.kind = ENGINE_STREAM_OPEN,
                                                  .stream_open = {.stream = 2,
                                                                  .worker = bench_worker_id(2),

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Windows: what is on disk only comes back once, in order, and is missed by nobody. */
+#include <time.h>
 #include "harness.h"
 
 #define DISK_MAX 256
+#define FEW 100
+#define MANY 20000
+#define ANSWERS 500
 
 static struct bench bench;
 
@@ -319,6 +323,86 @@ START_TEST(a_task_on_disk_can_be_cancelled_and_watched)
 }
 END_TEST
 
+static void watch(const struct id *id, uint64_t ticket)
+{
+    bench_apply(&bench, &(struct engine_command){
+                            .kind = ENGINE_WATCH_TASK, .ticket = ticket, .by_id.id = *id});
+}
+
+START_TEST(watched_tasks_on_disk_stay_until_their_end_or_their_watchers_leave)
+{
+    struct engine_spec spec = bench_spec("noop");
+    uint32_t told = 0;
+
+    for (uint64_t i = 0; i < 40; i++) {
+        struct id id = bench_submit(&bench, 0, &spec);
+
+        watch(&id, 1000 + i);
+    }
+    commit();
+    bench_durable(&bench, 0, 1, disk.seq);
+    ck_assert_uint_eq(stats().tasks_in_memory, 40);
+    for (uint64_t i = 30; i < 40; i++)
+        bench_apply(&bench, &(struct engine_command){.kind = ENGINE_UNWATCH, .ticket = 1000 + i});
+    bench_durable(&bench, 0, 1, disk.seq);
+    ck_assert_uint_eq(stats().tasks_in_memory, 30);
+    bench_worker(&bench, 1, 1, "noop", 0);
+    for (int round = 0; round < 100; round++) {
+        answer_refills();
+        bench_credit(&bench, 1, 1);
+        commit();
+        for (uint64_t i = 0; i < 40; i++) {
+            const struct engine_reply *reply = bench_reply(&bench, 1000 + i);
+
+            ck_assert(!reply || i < 30);
+            told += reply && reply->task->state == ENGINE_TASK_SUCCEEDED;
+        }
+        for (uint32_t i = 0; bench_effect(&bench, ENGINE_DISPATCH, i); i++)
+            bench_result(&bench, 1, &bench_effect(&bench, ENGINE_DISPATCH, i)->dispatch.lease.task,
+                         1, "{}");
+    }
+    ck_assert_uint_eq(told, 30);
+    for (uint32_t i = 0; i < disk.len; i++)
+        ck_assert_int_eq(disk.rows[i].change.state, ENGINE_TASK_SUCCEEDED);
+}
+END_TEST
+
+/* CPU time of ANSWERS answers of the database, in µs, while so many tasks on disk are watched. */
+static clock_t cost_of_answers(uint64_t watched)
+{
+    const struct engine_batch *batch;
+    struct engine_spec spec = bench_spec("noop");
+    clock_t least = 0;
+
+    teardown();
+    setup();
+    for (uint64_t i = 0; i < watched; i++) {
+        struct id id = bench_submit(&bench, 0, &spec);
+
+        watch(&id, 1000000 + i);
+    }
+    batch = bench_cut(&bench);
+    ck_assert_uint_eq(stats().tasks_in_memory, watched);
+    for (int round = 0; round < 5; round++) {
+        clock_t begun = clock(), took;
+
+        for (int i = 0; i < ANSWERS; i++)
+            bench_durable(&bench, 0, 1, batch->shards[0].seq);
+        took = clock() - begun;
+        least = round == 0 ? took : MIN_OF(least, took);
+    }
+    return least * 1000000 / CLOCKS_PER_SEC;
+}
+
+START_TEST(an_answer_costs_the_same_however_many_tasks_on_disk_are_watched)
+{
+    clock_t few = cost_of_answers(FEW), many = cost_of_answers(MANY);
+
+    ck_assert_msg(many < 10 * few + 2000, "%d answers: %ld us with %d watched, %ld us with %d",
+                  ANSWERS, (long)few, FEW, (long)many, MANY);
+}
+END_TEST
+
 START_TEST(tasks_that_nobody_can_do_take_no_place_from_the_others_of_their_queue)
 {
     struct engine_spec spec = bench_spec("rare");
@@ -362,7 +446,7 @@ END_TEST
 
 START_TEST(a_rebuild_starts_from_an_empty_window)
 {
-    struct engine_queue_name queue = {1, "default/noop"};
+    struct engine_queue_name queue = {1, "default/noop", 1};
     struct engine_spec spec = bench_spec("noop");
 
     for (int i = 0; i < 20; i++)
@@ -406,6 +490,8 @@ Suite *window_suite(void)
     tcase_add_test(tcase, a_task_far_in_the_future_is_parked_and_comes_back_in_time);
     tcase_add_test(tcase, a_waiting_task_is_parked_when_it_is_a_minute_old);
     tcase_add_test(tcase, a_task_on_disk_can_be_cancelled_and_watched);
+    tcase_add_test(tcase, watched_tasks_on_disk_stay_until_their_end_or_their_watchers_leave);
+    tcase_add_test(tcase, an_answer_costs_the_same_however_many_tasks_on_disk_are_watched);
     tcase_add_test(tcase, tasks_that_nobody_can_do_take_no_place_from_the_others_of_their_queue);
     tcase_add_test(tcase, a_parked_row_follows_the_time_of_its_task);
     tcase_add_test(tcase, a_rebuild_starts_from_an_empty_window);

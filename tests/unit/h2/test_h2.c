@@ -196,7 +196,7 @@ static void begin(struct fixture *f)
     loop_timer_start(f->guard, 10000, 0);
     h2_stream_init(&f->request);
     h2_stream_init(&f->response);
-    f->listener = net_listen(f->loop, "127.0.0.1:0", 10, on_accept, f, &err);
+    f->listener = net_listen(f->loop, "127.0.0.1:0", NULL, 10, on_accept, f, &err);
     ck_assert_ptr_nonnull(f->listener);
 }
 
@@ -216,7 +216,8 @@ START_TEST(a_body_larger_than_the_windows_arrives_whole)
     struct fixture f = {.body_bytes = BODY_BYTES};
 
     begin(&f);
-    net_connect(f.loop, net_listener_address(f.listener), 1000, client_connected, &f);
+    net_connect(f.loop, net_listener_address(f.listener),
+                &(struct net_connect_options){.timeout_ms = 1000}, client_connected, &f);
     loop_run(f.loop);
     ck_assert_uint_eq(f.received, BODY_BYTES);
     ck_assert_uint_eq(f.closed, 1);
@@ -234,7 +235,8 @@ START_TEST(freeing_the_server_ends_the_clients_stream)
     begin(&f);
     stop = loop_timer_new(f.loop, (void (*)(void *))loop_stop, f.loop);
     loop_timer_start(stop, 100, 0);
-    net_connect(f.loop, net_listener_address(f.listener), 1000, client_connected, &f);
+    net_connect(f.loop, net_listener_address(f.listener),
+                &(struct net_connect_options){.timeout_ms = 1000}, client_connected, &f);
     loop_run(f.loop);
     ck_assert_uint_eq(f.opened, 1);
     h2_free(f.server);
@@ -252,7 +254,8 @@ static void send_raw(struct fixture *f, struct slice bytes)
     begin(f);
     f->stop_on_lost = true;
     f->raw_send = bytes;
-    f->raw = net_connect(f->loop, net_listener_address(f->listener), 1000, raw_connected, f);
+    f->raw = net_connect(f->loop, net_listener_address(f->listener),
+                         &(struct net_connect_options){.timeout_ms = 1000}, raw_connected, f);
     loop_run(f->loop);
 }
 
@@ -348,7 +351,8 @@ START_TEST(padding_is_not_data)
     n += sizeof data - 1;
     begin(&f);
     f.raw_send = (struct slice){bytes, n};
-    f.raw = net_connect(f.loop, net_listener_address(f.listener), 1000, raw_connected, &f);
+    f.raw = net_connect(f.loop, net_listener_address(f.listener),
+                        &(struct net_connect_options){.timeout_ms = 1000}, raw_connected, &f);
     stop = loop_timer_new(f.loop, (void (*)(void *))loop_stop, f.loop);
     loop_timer_start(stop, 100, 0);
     loop_run(f.loop);

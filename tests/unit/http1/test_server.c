@@ -116,7 +116,8 @@ static void connect_client(void)
 {
     buf_clear(&got);
     client_closed = false;
-    client = net_connect(loop, address, 1000, client_connected, NULL);
+    client = net_connect(loop, address, &(struct net_connect_options){.timeout_ms = 1000},
+                         client_connected, NULL);
     run();
 }
 

@@ -119,9 +119,10 @@ static void begin(struct fixture *f, const char *address)
     f->loop = loop_new();
     f->guard = loop_timer_new(f->loop, guard_cb, f);
     loop_timer_start(f->guard, 10000, 0);
-    f->listener = net_listen(f->loop, address, 10, accept_cb, f, &err);
+    f->listener = net_listen(f->loop, address, NULL, 10, accept_cb, f, &err);
     ck_assert_msg(f->listener != NULL, "%s", err.message);
-    f->client = net_connect(f->loop, net_listener_address(f->listener), 2000, connect_cb, f);
+    f->client = net_connect(f->loop, net_listener_address(f->listener),
+                            &(struct net_connect_options){.timeout_ms = 2000}, connect_cb, f);
 }
 
 static void finish(struct fixture *f)
@@ -180,10 +181,11 @@ START_TEST(host_name_is_resolved)
     f.loop = loop_new();
     f.guard = loop_timer_new(f.loop, guard_cb, &f);
     loop_timer_start(f.guard, 10000, 0);
-    f.listener = net_listen(f.loop, "127.0.0.1:0", 10, accept_cb, &f, NULL);
+    f.listener = net_listen(f.loop, "127.0.0.1:0", NULL, 10, accept_cb, &f, NULL);
     snprintf(address, sizeof address, "localhost:%s",
              strchr(net_listener_address(f.listener), ':') + 1);
-    f.client = net_connect(f.loop, address, 2000, connect_cb, &f);
+    f.client = net_connect(f.loop, address, &(struct net_connect_options){.timeout_ms = 2000},
+                           connect_cb, &f);
     loop_run(f.loop);
     ck_assert_uint_eq(f.received, 5);
     finish(&f);
@@ -195,7 +197,8 @@ START_TEST(refused_connection_says_why)
     struct fixture f = {0};
 
     f.loop = loop_new();
-    f.client = net_connect(f.loop, "127.0.0.1:1", 2000, connect_cb, &f);
+    f.client = net_connect(f.loop, "127.0.0.1:1", &(struct net_connect_options){.timeout_ms = 2000},
+                           connect_cb, &f);
     loop_run(f.loop);
     ck_assert_int_eq(f.connect_status, STATUS_UNAVAILABLE);
     ck_assert_msg(strstr(f.why, "127.0.0.1:1") != NULL, "%s", f.why);
@@ -208,7 +211,8 @@ START_TEST(malformed_address_fails_later_not_inside)
     struct fixture f = {.connect_status = STATUS_UNKNOWN};
 
     f.loop = loop_new();
-    f.client = net_connect(f.loop, "nonsense", 2000, connect_cb, &f);
+    f.client = net_connect(f.loop, "nonsense", &(struct net_connect_options){.timeout_ms = 2000},
+                           connect_cb, &f);
     ck_assert_int_eq(f.connect_status, STATUS_UNKNOWN);
     loop_run(f.loop);
     ck_assert_int_eq(f.connect_status, STATUS_INVALID_ARGUMENT);
@@ -222,8 +226,10 @@ START_TEST(freeing_while_connecting_calls_nothing)
     struct net_stream *a, *b;
 
     f.loop = loop_new();
-    a = net_connect(f.loop, "127.0.0.1:1", 2000, connect_cb, &f);
-    b = net_connect(f.loop, "localhost:1", 2000, connect_cb, &f);
+    a = net_connect(f.loop, "127.0.0.1:1", &(struct net_connect_options){.timeout_ms = 2000},
+                    connect_cb, &f);
+    b = net_connect(f.loop, "localhost:1", &(struct net_connect_options){.timeout_ms = 2000},
+                    connect_cb, &f);
     net_stream_free(a);
     net_stream_free(b);
     loop_free(f.loop);
@@ -270,10 +276,11 @@ START_TEST(second_listener_on_a_taken_port_is_refused)
 {
     struct loop *loop = loop_new();
     struct error err = {0};
-    struct net_listener *first = net_listen(loop, "127.0.0.1:0", 10, accept_cb, NULL, &err);
+    struct net_listener *first = net_listen(loop, "127.0.0.1:0", NULL, 10, accept_cb, NULL, &err);
 
     ck_assert_ptr_nonnull(first);
-    ck_assert_ptr_null(net_listen(loop, net_listener_address(first), 10, accept_cb, NULL, &err));
+    ck_assert_ptr_null(
+        net_listen(loop, net_listener_address(first), NULL, 10, accept_cb, NULL, &err));
     ck_assert_str_eq(err.reason, "ADDRESS_IN_USE");
     net_listener_free(first);
     loop_free(loop);

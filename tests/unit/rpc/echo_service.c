@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "echo_service.h"
@@ -72,19 +73,18 @@ static struct echo_call *echo_call_new(struct rpc_call *call)
     return self;
 }
 
+/* Every value of x-echo comes back as a header, every one of x-echo-bin as a trailer. */
 static void echo_metadata(struct rpc_call *call)
 {
-    const char *text = rpc_call_metadata(call, "x-echo");
-    const char *compression = rpc_call_metadata(call, "x-compress");
+    const char *compression = rpc_call_metadata(call, "x-compress"), *text;
     struct slice binary;
 
     if (compression)
         rpc_call_set_compression(call, str_eq(compression, "gzip") ? RPC_GZIP : RPC_DEFLATE);
-    if (text)
+    for (size_t i = 0; (text = rpc_call_metadata_nth(call, "x-echo", i)); i++)
         rpc_call_set_header(call, "x-echo", text);
-    if (rpc_call_metadata_bin(call, "x-echo-bin", &binary))
-        rpc_call_set_trailer(call, "x-echo-bin",
-                             arena_strndup(rpc_call_arena(call), binary.data, binary.len));
+    for (size_t i = 0; rpc_call_metadata_bin_nth(call, "x-echo-bin", i, &binary); i++)
+        rpc_call_set_trailer_bin(call, "x-echo-bin", binary);
 }
 
 static void unary(struct rpc_call *call, const Plankton__Test__EchoRequest *request)
@@ -93,6 +93,7 @@ static void unary(struct rpc_call *call, const Plankton__Test__EchoRequest *requ
     struct echo_service *service = rpc_call_service(call);
 
     service->calls++;
+    snprintf(service->identity, sizeof service->identity, "%s", rpc_call_peer_identity(call));
     service->compressed_in += rpc_call_message_compressed(call);
     echo_metadata(call);
     if (request->fail_with) {

@@ -15,6 +15,7 @@ int main(void)
     suite_add_tcase(suite, compress_tests());
     suite_add_tcase(suite, channel_tests());
     suite_add_tcase(suite, raw_tests());
+    suite_add_tcase(suite, tls_tests());
     suite_add_tcase(suite, client_answer_tests());
     suite_add_tcase(suite, client_retry_tests());
     suite_add_tcase(suite, client_connection_tests());

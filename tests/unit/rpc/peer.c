@@ -344,7 +344,7 @@ void peer_listen(struct peer *peer, struct fixture *f, const char *address)
     fixture_loop(f);
     peer->f = f;
     peer->requests = requests_new();
-    peer->listener = net_listen(f->loop, address, PEER_CONNS_MAX, on_accept, peer, &err);
+    peer->listener = net_listen(f->loop, address, NULL, PEER_CONNS_MAX, on_accept, peer, &err);
     ck_assert_msg(peer->listener != NULL, "%s", err.message);
     snprintf(peer->address, sizeof peer->address, "%s", net_listener_address(peer->listener));
 }

@@ -10,6 +10,7 @@ TCase *compress_tests(void);
 TCase *channel_tests(void);
 TCase *raw_tests(void);
 TCase *glue_tests(void);
+TCase *tls_tests(void);
 TCase *client_answer_tests(void);
 TCase *client_retry_tests(void);
 TCase *client_connection_tests(void);

@@ -211,7 +211,8 @@ END_TEST
 
 START_TEST(keepalive_finds_a_dead_peer)
 {
-    struct fixture f = {.channel_options = {.keepalive_ms = 50, .keepalive_timeout_ms = 50}};
+    struct fixture f = {.server_options = {.ping_interval_min_ms = 20},
+                        .channel_options = {.keepalive_ms = 50, .keepalive_timeout_ms = 50}};
     struct outcome out;
     Plankton__Test__EchoRequest request = INIT;
 

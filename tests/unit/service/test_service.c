@@ -141,8 +141,9 @@ static void act(void *userdata)
     struct state *state = userdata;
 
     if (str_eq(scenario, "ops"))
-        state->client = net_connect(service_loop(state->service),
-                                    service_ops_address(state->service), 1000, connected, state);
+        state->client =
+            net_connect(service_loop(state->service), service_ops_address(state->service),
+                        &(struct net_connect_options){.timeout_ms = 1000}, connected, state);
     else if (str_eq(scenario, "hangup"))
         raise(SIGHUP), loop_timer_start(state->timer, 20, 0), scenario = "then stop";
     else if (str_eq(scenario, "failed"))

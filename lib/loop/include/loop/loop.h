@@ -24,6 +24,8 @@ void loop_free(struct loop *loop); /* closes what is left */
 void *loop_uv(struct loop *loop);  /* uv_loop_t *, for lib/net only */
 
 uint64_t loop_now_us(struct loop *loop); /* monotonic, read from the kernel at each call */
+/* Monotonic, when this turn began: costs nothing, for what need not be exact. */
+uint64_t loop_turn_ms(const struct loop *loop);
 uint64_t clock_monotonic_us(void);
 int64_t clock_unix_us(void);
 void random_bytes(void *out, size_t len); /* getrandom */

@@ -6,12 +6,15 @@
  * "unix:/path". Writes are buffered (bounded by write_max_bytes) and sent once per loop turn; above
  * the high-water mark net_stream_writable turns false and on_drain follows. TCP_NODELAY, keepalive
  * and TCP_USER_TIMEOUT (10 s) are set. The owner frees the stream; after free no callback fires.
+ * With a TLS context (net/tls.h) a stream is handed out when its handshake is done, and is used
+ * like any other one.
  */
 #include "base/buf.h"
 #include "loop/loop.h"
 
 struct net_stream;
 struct net_listener;
+struct net_tls;
 
 struct net_callbacks {
     void (*on_read)(struct net_stream *stream, struct slice bytes, void *userdata);
@@ -24,17 +27,25 @@ struct net_callbacks {
 #define NET_WRITE_HIGH_WATER_BYTES (1u << 20)
 
 /* on_accept takes ownership of the stream and must call net_stream_start or net_stream_free. Port 0
- * picks a free one. backlog_max: open streams accepted at a time (further ones are closed at once).
- */
-struct net_listener *net_listen(struct loop *loop, const char *address, size_t streams_max,
+ * picks a free one. tls: a server's context, or NULL for plaintext. streams_max: open streams,
+ * those in their handshake too (further ones are closed at once). */
+struct net_listener *net_listen(struct loop *loop, const char *address, struct net_tls *tls,
+                                size_t streams_max,
                                 void (*on_accept)(struct net_stream *stream, void *userdata),
                                 void *userdata, struct error *err);
 const char *net_listener_address(const struct net_listener *listener); /* with the real port */
 void net_listener_free(struct net_listener *listener);
 
+struct net_connect_options {
+    uint64_t timeout_ms; /* spans the TLS handshake */
+    struct net_tls *tls; /* a client's context, or NULL for plaintext */
+    const char *peer;    /* "host:port" whose host the peer's certificate must name, where address
+                            is one of those it was resolved to; NULL = address */
+};
 /* Connects; the result comes by on_connect (once, never from inside). On success start reading with
  * net_stream_start. */
-struct net_stream *net_connect(struct loop *loop, const char *address, uint64_t timeout_ms,
+struct net_stream *net_connect(struct loop *loop, const char *address,
+                               const struct net_connect_options *options,
                                void (*on_connect)(struct net_stream *stream, enum status status,
                                                   const char *why, void *userdata),
                                void *userdata);
@@ -49,5 +60,8 @@ void net_stream_close_after_flush(struct net_stream *stream);  /* on_close follo
 void net_stream_free(struct net_stream *stream);
 const char *net_stream_peer(const struct net_stream *stream); /* "127.0.0.1:51234" or "unix" */
 bool net_stream_is_local(const struct net_stream *stream);    /* loopback or unix socket */
+/* Who the peer's verified certificate says it is: the first URI name that begins with spiffe://,
+ * else the first DNS name, else the subject's common name. "" without such a certificate. */
+const char *net_stream_peer_identity(const struct net_stream *stream);
 
 #endif

@@ -19,6 +19,7 @@
 #include "loop/loop.h"
 
 struct rpc_call;
+struct net_tls;
 
 enum rpc_kind { RPC_UNARY, RPC_CLIENT_STREAM, RPC_SERVER_STREAM, RPC_BIDI };
 /* One method, from the descriptors (tools/protoglue writes these tables; nobody else does). */
@@ -82,20 +83,41 @@ bool rpc_call_metadata_bin_nth(struct rpc_call *call, const char *name, size_t n
 void rpc_call_set_compression(struct rpc_call *call, enum rpc_compression compression);
 bool rpc_call_message_compressed(const struct rpc_call *call); /* the last one received */
 const char *rpc_call_peer(const struct rpc_call *call);
-bool rpc_call_peer_is_local(const struct rpc_call *call);   /* loopback or unix socket */
+bool rpc_call_peer_is_local(const struct rpc_call *call); /* loopback or unix socket */
+/* Who the peer's verified TLS certificate says it is (net_stream_peer_identity); "" without. */
+const char *rpc_call_peer_identity(const struct rpc_call *call);
 int64_t rpc_call_remaining_ms(const struct rpc_call *call); /* to its deadline; INT64_MAX = none */
 bool rpc_call_is_open(const struct rpc_call *call);
 
 /* ---- server ---- */
 struct rpc_server;
+/* In every field below 0 = the default; RPC_OFF = no limit, or never. */
+#define RPC_OFF UINT64_MAX
 struct rpc_server_options {
     size_t connections_max;            /* 0 = 10,000 */
     size_t streams_per_connection_max; /* 0 = 1,024 */
-    size_t message_bytes_max;          /* 0 = 4 MiB */
-    size_t header_bytes_max;           /* 0 = 16 KiB */
-    uint64_t preface_timeout_ms;       /* 0 = 10 s */
-    uint64_t answer_timeout_ms; /* 0 = 60 s: an answer that the client does not take for so long is
-                                   dropped */
+    /* Memory that one connection may hold: output that its client does not take, input that the
+     * handlers have not taken, metadata and requests of open calls, and 2 KiB per open call. 0 =
+     * 64 MiB. Above it the connection ends with ENHANCE_YOUR_CALM. */
+    size_t connection_bytes_max;
+    size_t message_bytes_max;    /* 0 = 4 MiB */
+    size_t header_bytes_max;     /* 0 = 16 KiB per block, counted name + value + 32 */
+    uint64_t preface_timeout_ms; /* 0 = 10 s, from accept to SETTINGS and their acknowledgement */
+    uint64_t answer_timeout_ms;  /* 0 = 60 s: an answer that the client does not take for so long is
+                                    dropped */
+    /* A connection that is so old (±10 %), or has had no call for so long, is shut down as in
+     * rpc_server_drain; its calls get the grace. 0 = never, for all three. */
+    uint64_t max_connection_age_ms, max_connection_age_grace_ms;
+    uint64_t max_connection_idle_ms;
+    /* A client from which nothing came for keepalive_ms (0 = 2 h) is pinged, and cut off when
+     * nothing comes for keepalive_timeout_ms (0 = 20 s) more. */
+    uint64_t keepalive_ms, keepalive_timeout_ms;
+    /* PINGs of a client that follow each other sooner, with nothing sent to it between them, are
+     * strikes: the third ends the connection with ENHANCE_YOUR_CALM "too_many_pings". 0 = 5 min.
+     * While it has no call 2 h, unless pings_without_calls. */
+    uint64_t ping_interval_min_ms;
+    bool pings_without_calls;
+    struct net_tls *tls; /* a server\'s context (net/tls.h), referenced; NULL = plaintext */
     enum rpc_compression compression; /* of messages from 1 KiB on, to clients that accept it;
                                          default RPC_IDENTITY */
 };
@@ -116,7 +138,9 @@ void rpc_server_set_serving(struct rpc_server *server, const char *service,
                             bool serving); /* "" = the whole server */
 /* grpc.reflection v1 and v1alpha from an embedded FileDescriptorSet. */
 void rpc_server_add_reflection(struct rpc_server *server, struct slice descriptor_set);
-/* NOT_SERVING, GOAWAY, wait for open calls up to timeout_ms, then done (once). */
+/* NOT_SERVING; GOAWAY to all connections; open calls get timeout_ms, and those that are left then
+ * end with UNAVAILABLE. done (once) follows when all connections have closed, at the latest 1 s
+ * after the timeout. */
 void rpc_server_drain(struct rpc_server *server, uint64_t timeout_ms, void (*done)(void *userdata),
                       void *userdata);
 void rpc_server_free(struct rpc_server *server);
@@ -173,6 +197,7 @@ struct rpc_channel_options {
     uint32_t header_bytes_max; /* of the answer, counted name + value + 32; more is
                                   RESOURCE_EXHAUSTED. 0 = 16 KiB */
     struct rpc_retry retry;    /* of methods that change nothing (their http rule is GET) */
+    struct net_tls *tls;       /* a client\'s context (net/tls.h), referenced; NULL = plaintext */
 };
 /* What Plankton's own programs use: keepalive, and UNAVAILABLE is tried again. */
 extern const struct rpc_channel_options rpc_channel_defaults;

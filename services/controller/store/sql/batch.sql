@@ -107,6 +107,13 @@ select u.id, u.namespace_id, (u.at at time zone 'UTC')::date, u.shard, u.kind, u
 from unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::smallint[], $5::smallint[], $6::text[], $7::bytea[])
     as u (id, namespace_id, at, shard, kind, key, digest);
 
+-- name: batch_queue_write
+-- What was set for queues: new rows, or new values of old ones.
+insert into queue (shard, namespace_id, name, paused_at, paused_by, pause_reason)
+select * from unnest($1::smallint[], $2::integer[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])
+on conflict (shard, namespace_id, name) do update
+set paused_at = excluded.paused_at, paused_by = excluded.paused_by, pause_reason = excluded.pause_reason;
+
 -- name: batch_outcome_insert
 -- Failed and cancelled tasks and runs.
 insert into outcome (id, namespace_id, state, is_run, finished_at, run_id, type)

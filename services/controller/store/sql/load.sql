@@ -43,24 +43,17 @@ left join lateral (
 ) p on true
 where t.id >= $2::uuid and id_shard(t.id) = any($1::smallint[]) and t.run_id is null and t.state not between 4 and 7;
 
--- name: load_tasks_by_id
--- These tasks (of open leases), and as what they are parked.
-select t.*, p.reason, p.due_at
-from unnest($1::uuid[]) as u (id)
-cross join lateral (select * from task k where k.id = u.id limit 1) t
-left join lateral (
-    select r.reason, r.due_at
-    from parked_ready r
-    where r.shard = id_shard(t.id) and r.namespace_id = t.namespace_id and r.queue = t.queue || '/' || t.type
-        and r.rank = - t.priority and r.id = t.id
-    union all
-    select d.reason, d.due_at from parked_due d where d.shard = id_shard(t.id) and d.due_at = t.due_at and d.id = t.id
-    limit 1
-) p on true;
-
 -- name: load_queues
--- Queues that have parked tasks.
-select distinct shard, namespace_id, queue from parked_ready where shard = any($1::smallint[]);
+-- Queues that have parked tasks, and how many.
+select shard, namespace_id, queue, count(*) from parked_ready where shard = any($1::smallint[]) group by 1, 2, 3;
+
+-- name: load_due_queues
+-- Queues of which tasks wait for their time, and how many.
+select shard, namespace_id, queue, count(*) from parked_due where shard = any($1::smallint[]) group by 1, 2, 3;
+
+-- name: load_queue_settings
+-- What was set for queues.
+select shard, namespace_id, name, paused_at, paused_by, pause_reason from queue where shard = any($1::smallint[]);
 
 -- name: load_due
 -- The earliest parked time of each shard.

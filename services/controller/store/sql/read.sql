@@ -1,9 +1,20 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Reads of committed state.
 
--- name: read_task
--- One task.
-select t.*, null::smallint, null::timestamptz from task t where t.id = $1::uuid;
+-- name: read_tasks
+-- These tasks, as what each is parked, and its place in the question.
+select t.*, p.reason, p.due_at, u.place
+from unnest($1::uuid[]) with ordinality as u (id, place)
+cross join lateral (select * from task k where k.id = u.id limit 1) t
+left join lateral (
+    select r.reason, r.due_at
+    from parked_ready r
+    where r.shard = id_shard(t.id) and r.namespace_id = t.namespace_id and r.queue = t.queue || '/' || t.type
+        and r.rank = - t.priority and r.id = t.id
+    union all
+    select d.reason, d.due_at from parked_due d where d.shard = id_shard(t.id) and d.due_at = t.due_at and d.id = t.id
+    limit 1
+) p on true;
 
 -- name: read_run_tasks
 -- The tasks of a run. $2 and $3: the least and the greatest id with the run's time and shard.
@@ -52,11 +63,16 @@ cross join lateral (select * from run k where k.plan_id = p.id order by k.id des
 order by p.id, r.id desc;
 
 -- name: key_lookup
--- Who was made under a key that is still kept.
-select i.id, i.kind, i.digest from idempotency i
-where i.shard = $1::smallint and i.namespace_id = $2::integer and i.key = $3::text
-order by i.day desc
-limit 1;
+-- Who was made under these keys, as far as they are still kept, and the place of each in the question.
+select i.id, i.kind, i.digest, u.place
+from unnest($1::smallint[], $2::integer[], $3::text[]) with ordinality as u (shard, namespace_id, key, place)
+cross join lateral (
+    select k.id, k.kind, k.digest
+    from idempotency k
+    where k.shard = u.shard and k.namespace_id = u.namespace_id and k.key = u.key
+    order by k.day desc
+    limit 1
+) i;
 
 -- name: refill_ready
 -- Tasks parked in a queue behind (rank, id), in the queue's order, with the shard's sequence of the same snapshot. One row with nulls

@@ -2,9 +2,9 @@
 #ifndef API_API_H
 #define API_API_H
 /*
- * The controller's services for clients: TaskController, PlanAPI, Keys, and who may call them.
- * Requests are checked and turned into engine commands or reads; answers come from the engine's
- * views or, for what is not in memory, from committed rows.
+ * The controller's services for clients: TaskController, PlanAPI, Queues, Keys, and who may call
+ * them. Requests are checked and turned into engine commands or reads; answers come from the
+ * engine's views or, for what is not in memory, from committed rows.
  */
 #include "host/host.h"
 #include "pbjson/pbjson.h"

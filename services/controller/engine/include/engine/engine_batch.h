@@ -42,6 +42,8 @@ struct engine_shard_batch {
     uint32_t keys_insert_len;
     const struct engine_outcome *outcomes;
     uint32_t outcomes_len;
+    const struct engine_queue_row *queues; /* to be inserted, or to take the place of the old row */
+    uint32_t queues_len;
     /* The journal row (shard, seq): written when it has leases or events. */
     const struct engine_lease *leases;
     uint32_t leases_len;
@@ -88,6 +90,8 @@ struct engine_reply {
     uint32_t tasks_len;
     const struct engine_worker_view *workers;
     uint32_t workers_len;
+    const struct engine_queue_view *queues; /* in the order of names */
+    uint32_t queues_len;
     uint64_t event_number; /* WATCH_RUN: the snapshot includes all events up to it */
 };
 

@@ -50,6 +50,9 @@ enum engine_command_kind {
     ENGINE_UNWATCH, /* by ticket of the watch: no REPLY follows, neither for it nor for the watch */
     ENGINE_READ_WORKERS,
     ENGINE_DRAIN_WORKER,
+    ENGINE_PAUSE_QUEUE,
+    ENGINE_RESUME_QUEUE,
+    ENGINE_READ_QUEUES,
     /* workers */
     ENGINE_STREAM_OPEN,
     ENGINE_STREAM_CLOSED,
@@ -64,6 +67,7 @@ enum engine_command_kind {
 struct engine_queue_name {
     uint32_t namespace_id;
     const char *queue; /* as in the parked rows: queue/type */
+    uint64_t parked;   /* rows that have it */
 };
 
 /*
@@ -85,6 +89,10 @@ struct engine_load_begin {
     int64_t clock_us;                       /* high-water of engine time */
     const struct engine_queue_name *queues; /* that have tasks parked READY */
     uint32_t queues_len;
+    const struct engine_queue_name *due_queues; /* that have tasks parked DUE */
+    uint32_t due_queues_len;
+    const struct engine_queue_row *settings; /* all rows of queues */
+    uint32_t settings_len;
     int64_t due_next_us; /* earliest parked DUE; ENGINE_FOREVER = none */
     /* By engine_key_hash, of keys that are kept; keys_complete: these are all, so that a key not
      * among them needs no read. */
@@ -187,6 +195,13 @@ struct engine_by_id { /* CANCEL_RUN, READ_*, WATCH_* */
 struct engine_drain_worker {
     struct id worker; /* READ_WORKERS: nil = all */
 };
+/* A namespace's queue in one shard. Pausing or resuming one that is as asked changes nothing. */
+struct engine_queue_command {
+    uint16_t shard;
+    uint32_t namespace_id;
+    const char *queue; /* READ_QUEUES: "" = all */
+    const char *actor, *reason;
+};
 
 struct engine_stream_open {
     uint64_t stream; /* handle, never used twice */
@@ -269,6 +284,7 @@ struct engine_command {
         struct engine_start_run start_run;
         struct engine_by_id by_id;
         struct engine_drain_worker worker; /* READ_WORKERS, DRAIN_WORKER */
+        struct engine_queue_command queue; /* PAUSE_QUEUE, RESUME_QUEUE, READ_QUEUES */
         struct engine_stream_open stream_open;
         struct engine_stream_only stream;
         struct engine_held held;

@@ -36,6 +36,7 @@
 #define ENGINE_DIGEST_BYTES 32
 #define ENGINE_WATCHES_MAX 100000 /* of the process */
 #define ENGINE_WORKERS_MAX 10000
+#define ENGINE_QUEUES_MAX 10000 /* with settings of their own, of a shard */
 #define ENGINE_FOREVER INT64_MAX
 
 enum engine_task_state {
@@ -207,6 +208,23 @@ struct engine_run_row {
     bool parked; /* given in */
 };
 
+/* What was set for a queue. A queue that nobody has touched has no row and no limits. */
+struct engine_queue_row {
+    uint32_t namespace_id;
+    const char *name;
+    int64_t paused_us; /* since when it is paused; 0 = it is not */
+    const char *actor, *reason;
+};
+
+/* Live counts of a queue, those on disk included. */
+struct engine_queue_view {
+    struct engine_queue_row row;
+    uint64_t ready;    /* wait for their turn */
+    uint64_t running;  /* leased */
+    uint64_t delayed;  /* wait for their time: run_at, or a backoff */
+    int64_t oldest_us; /* creation of the oldest that is next in turn; 0 = none */
+};
+
 struct engine_key_row {
     uint32_t namespace_id;
     const char *key;
@@ -248,6 +266,9 @@ enum engine_event_kind {
     ENGINE_EVENT_RUN_STARTED = 8,
     ENGINE_EVENT_RUN_FINISHED = 9,
     ENGINE_EVENT_RUN_CANCEL_REQUESTED = 10,
+    ENGINE_EVENT_QUEUE_PAUSED = 11, /* type: the queue's name */
+    ENGINE_EVENT_QUEUE_RESUMED = 12,
+    ENGINE_EVENT_QUEUE_CHANGED = 13,
 };
 struct engine_event {
     uint64_t number;

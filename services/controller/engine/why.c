@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Why something waits, in words for people: the one thing that has to change next. What is said
+ * is true at the moment of reading and names what an operator can look up: a queue, a label, a
+ * time, a step.
+ */
+#include "internal.h"
+
+#define NAMES_SHOWN 5  /* of steps, of holders */
+#define AHEAD_MAX 1000 /* tasks before a waiting one are counted so far */
+#define SECONDS_A_DAY 86400
+
+/* RFC 3339 in UTC, to the second. The civil date from a count of days: no clock and no zone. */
+static const char *time_text(int64_t us, struct arena *arena)
+{
+    int64_t seconds = us / 1000000, days = seconds / SECONDS_A_DAY + 719468;
+    int64_t era = days / 146097, of_era = days - era * 146097;
+    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    int64_t shifted = (5 * of_year + 2) / 153, month = shifted < 10 ? shifted + 3 : shifted - 9;
+    int64_t rest = seconds % SECONDS_A_DAY;
+
+    return arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02dZ",
+                        (int)(year + era * 400 + (month <= 2)), (int)month,
+                        (int)(of_year - (153 * shifted + 2) / 5 + 1), (int)(rest / 3600),
+                        (int)(rest / 60 % 60), (int)(rest % 60));
+}
+
+static bool has_label(const struct worker *worker, const struct engine_label *label)
+{
+    for (uint32_t i = 0; i < worker->labels_len; i++) {
+        if (str_eq(worker->labels[i].key, label->key) &&
+            str_eq(worker->labels[i].value, label->value))
+            return true;
+    }
+    return false;
+}
+
+/* The first label that no worker of the type has, or that all together are too much. */
+static const char *no_labels(const struct lane *lane, struct arena *arena)
+{
+    for (uint32_t i = 0; i < lane->requires_len; i++) {
+        const struct engine_label *label = &lane->requires[i];
+        bool found = false;
+
+        LIST_EACH(&lane->type->offered, node)
+        found |= has_label(LIST_ENTRY(node, struct offer, of_type)->worker, label);
+        if (!found)
+            return arena_printf(arena, "no worker with label %s=%s (%u offer%s type %s)",
+                                label->key, label->value, lane->type->offers,
+                                lane->type->offers == 1 ? "s" : "", lane->type->name);
+    }
+    return arena_printf(arena, "no worker has all labels that it requires (%u offer%s type %s)",
+                        lane->type->offers, lane->type->offers == 1 ? "s" : "", lane->type->name);
+}
+
+/* How many go before it, as far as memory knows; a heap's subtree behind it need not be entered. */
+static uint32_t ahead_in(const struct heap *heap, const struct task *task)
+{
+    size_t open[AHEAD_MAX + 2], open_len = 0;
+    uint32_t ahead = 0;
+
+    if (heap->len)
+        open[open_len++] = 1;
+    while (open_len > 0 && ahead < AHEAD_MAX) {
+        size_t place = open[--open_len];
+
+        if (!ready_before(CONTAINER_OF(heap->nodes[place - 1], struct task, ready), task))
+            continue;
+        ahead++;
+        for (size_t child = 2 * place; child <= 2 * place + 1 && child <= heap->len; child++)
+            open[open_len++] = child;
+    }
+    return ahead;
+}
+
+static const char *busy(const struct task *task, enum why why, struct arena *arena)
+{
+    const struct lane *lane = task->lane;
+    uint32_t fit = 0, draining = 0, ahead;
+
+    LIST_EACH(&lane->type->offered, node)
+    {
+        const struct worker *worker = LIST_ENTRY(node, struct offer, of_type)->worker;
+
+        if (lane_fits(lane, worker)) {
+            fit++;
+            draining += worker->draining;
+        }
+    }
+    if (!fit)
+        return no_labels(lane, arena);
+    if (draining == fit)
+        return arena_printf(arena, "%u worker%s could run it, and no new work goes to %s", fit,
+                            fit == 1 ? "" : "s", fit == 1 ? "it: it drains" : "them: they drain");
+    ahead = why == WHY_PLACE ? ahead_in(&lane->ready, task) : 0;
+    return arena_printf(arena, "%s that can run it %s busy%s",
+                        fit == 1 ? "the worker" : arena_printf(arena, "all %u workers", fit),
+                        fit == 1 ? "is" : "are",
+                        !ahead ? ""
+                               : arena_printf(arena, "; %s%u %s before it",
+                                              ahead == AHEAD_MAX ? "more than " : "", ahead,
+                                              ahead == 1 ? "goes" : "go"));
+}
+
+static const char *ready_waits(const struct task *task, enum why why, struct arena *arena)
+{
+    const struct lane *lane = task->lane;
+    const struct queue *queue = lane->queue;
+
+    if (queue_is_shut(queue))
+        return arena_printf(arena, "queue %s is paused by %s: %s", queue->name,
+                            queue->setting->actor, queue->setting->reason);
+    if (lane->type->offers == 0)
+        return arena_printf(arena, "no worker offers type %s", lane->type->name);
+    if (task->more && task->more->careful)
+        return "its turn: controllers were lost when it was handled";
+    if (task->away)
+        return arena_printf(arena, "behind at least %u others of its queue",
+                            lane->window->ready_len);
+    return why == WHY_BRIEF ? "a free worker" : busy(task, why, arena);
+}
+
+const char *task_waiting_for(const struct task *task, enum why why, struct arena *arena)
+{
+    switch (task->state) {
+    case ENGINE_TASK_PENDING:
+        return arena_printf(arena, "not before %s", time_text(task->due_us, arena));
+    case ENGINE_TASK_RETRYING:
+        return arena_printf(arena, "retry backoff until %s", time_text(task->due_us, arena));
+    case ENGINE_TASK_READY:
+        return ready_waits(task, why, arena);
+    case ENGINE_TASK_RUNNING:
+        return task->lease && task->lease->orphan ? "its worker to come back" : "";
+    default:
+        return "";
+    }
+}
+
+const char *step_waiting_for(const struct run *run, uint32_t index, struct arena *arena)
+{
+    const struct plan *plan = run->plan.plan;
+    const struct plan_step *step = &plan->steps[index];
+    const char *names = "";
+    uint32_t open = 0;
+
+    for (uint32_t i = 0; i < step->needs_len; i++) {
+        if (run->steps[step->needs[i]].state == STEP_DONE)
+            continue;
+        if (open++ < NAMES_SHOWN)
+            names = arena_printf(arena, "%s%s%s", names, *names ? ", " : "",
+                                 plan->steps[step->needs[i]].id);
+    }
+    if (!open)
+        return "";
+    if (open > NAMES_SHOWN)
+        return arena_printf(arena, "needs steps %s and %u more", names, open - NAMES_SHOWN);
+    return arena_printf(arena, "needs step%s %s", open == 1 ? "" : "s", names);
+}
+
+/* A run waits when nothing of it is under way; the first of its steps says for what. */
+const char *run_waiting_for(const struct run *run, struct arena *arena)
+{
+    if (run->live == 0 || run->counts.by_state[ENGINE_TASK_RUNNING])
+        return "";
+    for (uint32_t i = 0; i < run->plan.plan->steps_len; i++) {
+        const struct task *task = run->steps[i].task;
+        const char *why =
+            task && !task_is_terminal(task) ? task_waiting_for(task, WHY_EXACT, arena) : "";
+
+        if (*why)
+            return arena_printf(arena, "step %s: %s", run->plan.plan->steps[i].id, why);
+    }
+    return "";
+}
