@@ -39,6 +39,27 @@ test('grpc-js: a thousand tasks in one call, watched to their end by one stream'
   tasks.close();
 });
 
+test('grpc-js: controller and logger are asked by reflection what they offer, with any key', async () => {
+  const listServices = Buffer.from([0x3a, 1, 0x2a]);
+  const ask = (port, version, key) => new Promise((done, fail) => {
+    const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
+    const metadata = new grpc.Metadata();
+    if (key) metadata.set('authorization', `Bearer ${key}`);
+    const call = client.makeBidiStreamRequest(`/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`, (x) => x, (x) => x.toString('latin1'), metadata);
+    call.on('data', (names) => { done(names); }).on('error', fail).on('end', () => client.close());
+    call.end(listServices);
+  });
+  for (const version of ['v1', 'v1alpha']) {
+    assert.match(await ask(c.ports.controller, version, c.adminKey), /plankton\.v1\.TaskController/);
+    assert.match(await ask(c.ports.controller, version, c.workerKey), /plankton\.v1\.TaskController/);
+    assert.match(await ask(c.ports.logger, version, c.adminKey), /plankton\.v1\.TaskLogger/);
+    for (const port of [c.ports.controller, c.ports.logger]) {
+      const error = await ask(port, version).catch((e) => e);
+      assert.equal(error.code, grpc.status.UNAUTHENTICATED);
+    }
+  }
+});
+
 test('grpc-js: a plan is saved, run and watched', async () => {
   const plans = connect('PlanAPI', address, c.adminKey);
   const plan = await plans.call('CreatePlan', { document: json({ name: 'from-js', steps: [{ id: 'a', task: 'noop' }, { id: 'b', needs: ['a'], task: 'noop' }] }) });
@@ -59,7 +80,7 @@ test('grpc-js: errors carry code, reason and violations', async () => {
   plans.close();
 });
 
-test('grpc-js: health and reflection answer', async () => {
+test('grpc-js: health answers without a key', async () => {
   const client = new grpc.Client(address, grpc.credentials.createInsecure());
   const reply = await new Promise((done, fail) => client.makeUnaryRequest('/grpc.health.v1.Health/Check', (b) => b, (b) => b, Buffer.alloc(0), (e, r) => (e ? fail(e) : done(r))));
   assert.deepEqual([...reply], [8, 1], 'SERVING');

@@ -14,6 +14,8 @@
 #define ACCESS_ROLES 1
 #define ACCESS_REJECTS_UNKNOWN 2
 #define ROLE_MAX 31
+/* plankton.v1.Role: ADMIN, WORKER, SERVICE */
+#define ROLES_WITH_CREDENTIAL (1u << 1 | 1u << 2 | 1u << 3)
 
 struct reader {
     const uint8_t *at, *end;
@@ -95,6 +97,10 @@ void glue_read_options(const Google__Protobuf__FileDescriptorProto *file,
     method->idempotent = ruled && read_varint(&http) >> 3 == HTTP_RULE_GET;
     method->rejects_unknown = ruled && !streams && !method->idempotent;
     read_access(method);
+    /* gRPC's own services (reflection) cannot have the option: whoever has a credential may call
+     * them. */
+    if (method->access == 0 && strncmp(file->package, "grpc.", strlen("grpc.")) == 0)
+        method->access = ROLES_WITH_CREDENTIAL;
     /* The product's own services must say who may call each method; foreign ones do not know the
      * option. */
     if (method->access == 0 && strncmp(file->package, "plankton.v", strlen("plankton.v")) == 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What protoglue writes, from the echo service and from the product's own files. */
 #include "suites.h"
+#include "grpc/reflection/v1/reflection.rpc.h"
 #include "plankton/test/echo.rpc.h"
 #include "plankton/v1/access.pb-c.h"
 #include "plankton/v1/plan_api.rpc.h"
@@ -51,6 +52,9 @@ START_TEST(access_comes_from_the_option)
     ck_assert_uint_ne(
         plankton_v1_task_worker_connect.access & (1u << PLANKTON__V1__ROLE__ROLE_WORKER), 0);
     ck_assert_uint_eq(plankton_test_echo_unary.access, 0);
+    ck_assert_uint_eq(grpc_reflection_v1_server_reflection_server_reflection_info.access,
+                      1u << PLANKTON__V1__ROLE__ROLE_ADMIN | 1u << PLANKTON__V1__ROLE__ROLE_WORKER |
+                          1u << PLANKTON__V1__ROLE__ROLE_SERVICE);
 }
 END_TEST
 
