@@ -10,14 +10,9 @@ static _Thread_local size_t pool_count;
 
 static void call_clear(struct rpc_call *call)
 {
-    struct h2_stream stream = call->stream;
-    struct arena arena = call->arena;
-    struct buf in = call->in;
+    const size_t kept_bytes = offsetof(struct rpc_call, end);
 
-    memset(call, 0, sizeof *call);
-    call->stream = stream;
-    call->arena = arena;
-    call->in = in;
+    memset((char *)call + kept_bytes, 0, sizeof *call - kept_bytes);
     call->grpc_status = call->http_status = -1;
     list_init(&call->children);
 }
@@ -234,8 +229,9 @@ static const struct rpc_header *find_metadata(const struct rpc_call *call,
                                               const struct rpc_header *from, const char *name)
 {
     const struct rpc_header *header = from ? from->next : call->metadata_in;
+    struct slice wanted = slice_of(name);
 
-    while (header && !slice_is(header->name, name))
+    while (header && !slice_eq(header->name, wanted))
         header = header->next;
     return header;
 }

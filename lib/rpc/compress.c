@@ -15,6 +15,7 @@
 #define BUFFER_KEEP_BYTES (64u << 10) /* one that grew larger is given back */
 #define GUESS_RATIO 4                 /* the first guess of what a message inflates to */
 #define GUESS_BYTES_MIN 1024
+#define LIST_KEPT_BYTES 64
 
 static const char *const names[] = {
     [RPC_IDENTITY] = "identity",
@@ -42,14 +43,11 @@ bool rpc__compression_parse(struct slice name, enum rpc_compression *ret)
     return false;
 }
 
-uint32_t rpc__compression_list_parse(struct slice list)
+static uint32_t list_parse(struct slice list)
 {
-    static const struct slice whole = {RPC_ACCEPT_ENCODING, sizeof RPC_ACCEPT_ENCODING - 1};
     enum rpc_compression compression;
     uint32_t bits = 0;
 
-    if (slice_eq(list, whole)) /* what most peers send */
-        return 1u << RPC_IDENTITY | 1u << RPC_GZIP | 1u << RPC_DEFLATE;
     for (size_t at = 0; at < list.len;) {
         size_t end = at;
         while (end < list.len && list.data[end] != ',')
@@ -64,6 +62,23 @@ uint32_t rpc__compression_list_parse(struct slice list)
         at = end + 1;
     }
     return bits;
+}
+
+uint32_t rpc__compression_list_parse(struct slice list)
+{
+    /* Every call of a client brings the same list, and most clients the same as others. */
+    static _Thread_local char last[LIST_KEPT_BYTES];
+    static _Thread_local size_t last_len;
+    static _Thread_local uint32_t last_bits;
+
+    if (slice_eq(list, (struct slice){last, last_len}))
+        return last_bits;
+    if (list.len > sizeof last)
+        return list_parse(list);
+    memcpy(last, list.data, list.len);
+    last_len = list.len;
+    last_bits = list_parse(list);
+    return last_bits;
 }
 
 static int window_bits(enum rpc_compression compression)

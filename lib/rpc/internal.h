@@ -59,7 +59,10 @@ struct rpc_end {
 
 struct rpc_call {
     struct h2_stream stream; /* first: the stream object is the call object */
-    struct rpc_end *end;     /* NULL once the side it belonged to is done with it */
+    struct arena arena;
+    struct buf in; /* received bytes from in_at on that wait for more or for leave */
+    /* Up to here memory that a reused call keeps; from here on all is zero in a new one. */
+    struct rpc_end *end; /* NULL once the side it belonged to is done with it */
     struct rpc_server *server;
     struct rpc_channel *channel;
     struct rpc_conn *conn;
@@ -70,8 +73,6 @@ struct rpc_call {
     struct heap_node deadline_node;
     uint64_t deadline_us; /* 0 = none */
     uint32_t refs;
-    struct arena arena;
-    struct buf in; /* received bytes from in_at on that wait for more or for leave */
     size_t in_at, uncredited;
     uint32_t messages_in;
     ProtobufCMessage *request; /* server, one message in */
@@ -203,6 +204,7 @@ struct rpc_conn {
 };
 struct rpc_route {
     struct map_node node;
+    struct slice path;
     const struct rpc_method *method;
     void (*handler)(void);
     void *service;
@@ -213,6 +215,7 @@ struct rpc_server {
     struct rpc_end end;
     struct rpc_server_options options;
     struct map routes;
+    const struct rpc_route *last_route; /* found last */
     const struct rpc_service_desc **services;
     size_t service_count;
     rpc_authorize_fn authorize;
@@ -230,7 +233,7 @@ struct rpc_server {
 };
 extern const struct h2_handlers rpc__server_handlers;
 MUST_USE enum status rpc__server_send(struct rpc_call *call, const ProtobufCMessage *message);
-const struct rpc_route *rpc__server_find(const struct rpc_server *server, struct slice path);
+const struct rpc_route *rpc__server_find(struct rpc_server *server, struct slice path);
 void rpc__server_add(struct rpc_server *server, const struct rpc_service_desc *service,
                      const void *ops, void *userdata, bool open);
 void rpc__server_check_drained(struct rpc_server *server);

@@ -93,7 +93,8 @@ static void unary(struct rpc_call *call, const Plankton__Test__EchoRequest *requ
     struct echo_service *service = rpc_call_service(call);
 
     service->calls++;
-    snprintf(service->identity, sizeof service->identity, "%s", rpc_call_peer_identity(call));
+    if (rpc_call_peer_identity(call)[0])
+        snprintf(service->identity, sizeof service->identity, "%s", rpc_call_peer_identity(call));
     service->compressed_in += rpc_call_message_compressed(call);
     echo_metadata(call);
     if (request->fail_with) {

@@ -13,6 +13,13 @@
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
 
+/* An assertion of check allocates even when it holds, and some tests count allocations. */
+static void must(bool right, const char *what)
+{
+    if (!right)
+        ck_abort_msg("%s", what);
+}
+
 static void put_frame(struct frames *fr, uint8_t type, uint8_t flags, uint32_t stream,
                       const void *data, size_t len)
 {
@@ -89,11 +96,11 @@ static void take_headers(struct frames *fr, bool keep, const uint8_t *data, size
         nghttp2_nv nv;
         int flags = 0;
         ssize_t n = nghttp2_hd_inflate_hd2(fr->inflater, &nv, &flags, data, len, 1);
-        ck_assert_int_ge(n, 0);
+        must(n >= 0, "a header block cannot be decoded");
         data += n;
         len -= (size_t)n;
         if (flags & NGHTTP2_HD_INFLATE_EMIT && keep) {
-            ck_assert_uint_lt(fr->header_count, FRAMES_HEADERS_MAX);
+            must(fr->header_count < FRAMES_HEADERS_MAX, "too many headers");
             struct frames_header *header = &fr->headers[fr->header_count++];
             header->block = fr->blocks;
             snprintf(header->name, sizeof header->name, "%.*s", (int)nv.namelen, nv.name);
@@ -119,7 +126,7 @@ static void take_frame(struct frames *fr, const uint8_t *head, const uint8_t *da
 
     switch (type) {
     case NGHTTP2_HEADERS:
-        ck_assert(flags & NGHTTP2_FLAG_END_HEADERS);
+        must(flags & NGHTTP2_FLAG_END_HEADERS, "a continuation");
         take_headers(fr, ours, data, len);
         break;
     case NGHTTP2_DATA:
@@ -219,6 +226,7 @@ void frames_begin(struct frames *fr)
     fr->watch = loop_fd_new(fr->f.loop, fr->fd, on_socket, fr);
     fr->stream = 1;
     buf_put(&fr->out, preface, sizeof preface - 1);
+    put_frame(fr, NGHTTP2_WINDOW_UPDATE, 0, 0, "\x40\0\0", 4); /* 1 GiB: we read at once */
 }
 
 void frames_end(struct frames *fr)

@@ -16,7 +16,8 @@ static inline struct slice slice_of(const char *text)
 }
 static inline bool slice_eq(struct slice a, struct slice b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+    /* b is the constant where there is one: its length tells the compiler how to compare. */
+    return a.len == b.len && (b.len == 0 || memcmp(a.data, b.data, b.len) == 0);
 }
 static inline bool slice_is(struct slice a, const char *text)
 {
