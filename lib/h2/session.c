@@ -306,6 +306,12 @@ static int frame_send_cb(nghttp2_session *session, const nghttp2_frame *frame, v
             frame->rst_stream.error_code != NGHTTP2_CANCEL)
             h2__count_reset(conn);
         return 0;
+    case NGHTTP2_GOAWAY:
+        /* Only now: a PING overtakes what is queued, and its answer must mean that the notice was
+         * seen. */
+        if (conn->wait == H2_WAIT_NOTICE)
+            nghttp2_submit_ping(session, NGHTTP2_FLAG_NONE, (const uint8_t *)NOTICE_PING);
+        return 0;
     case NGHTTP2_HEADERS:
     case NGHTTP2_DATA:
         conn->pinged_us = conn->ping_strikes = 0;
@@ -369,13 +375,14 @@ static void net_drain_cb(struct net_stream *net, void *userdata)
     h2__mark(conn);
 }
 
-/* What nghttp2 gives up on without a GOAWAY of its own. */
+/* What nghttp2 gives up on without a GOAWAY of its own: a peer that does not speak HTTP/2, or
+ * floods (the codes for those differ between versions). */
 static void conn_input_failed(struct h2_conn *conn, int rc)
 {
-    if (rc == NGHTTP2_ERR_FLOODED)
-        h2__condemn(conn, H2_END_ABUSE, NGHTTP2_ENHANCE_YOUR_CALM, "too many answers wait");
-    else
+    if (rc == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
         conn_lost(conn, H2_END_PROTOCOL, nghttp2_strerror(rc));
+    else
+        h2__condemn(conn, H2_END_ABUSE, NGHTTP2_ENHANCE_YOUR_CALM, nghttp2_strerror(rc));
 }
 
 void h2_feed(struct h2_conn *conn, struct slice bytes)
@@ -523,7 +530,6 @@ void h2_shutdown(struct h2_conn *conn, const char *debug)
     }
     if (conn->server) {
         nghttp2_submit_shutdown_notice(conn->session);
-        nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, (const uint8_t *)NOTICE_PING);
         conn->wait = H2_WAIT_NONE;
         h2__wait(conn, H2_WAIT_NOTICE, H2_NOTICE_MS);
         h2__mark(conn);

@@ -154,9 +154,21 @@ bool h2_stream_writable(const struct h2_stream *stream)
 
 void h2_stream_end(struct h2_stream *stream, const struct h2_header *trailers, size_t n)
 {
+    nghttp2_nv nv[H2_HEADERS_PER_BLOCK_MAX];
+
     stream->trailers = trailers;
-    stream->trailer_count = n;
+    stream->trailer_count = n = MIN_OF(n, (size_t)H2_HEADERS_PER_BLOCK_MAX);
     stream->ending = true;
+    if (stream->conn && stream->conn->server && stream->submitted && stream->dropped && n > 0 &&
+        h2_stream_pending_bytes(stream) == 0) {
+        /* The peer may give no window, and nghttp2 asks for no body without one: it would wait for
+         * ever, but trailers need no window. */
+        to_nv(trailers, n, nv);
+        stream->local_ended = true;
+        nghttp2_submit_trailer(stream->conn->session, stream->id, nv, n);
+        h2__mark(stream->conn);
+        return;
+    }
     stream_resume(stream);
 }
 
@@ -164,6 +176,7 @@ void h2_stream_drop_output(struct h2_stream *stream)
 {
     size_t drop = h2_stream_pending_bytes(stream) - stream->framed;
 
+    stream->dropped = stream->dropped || drop > 0;
     if (stream->conn)
         stream->conn->queued -= drop;
     /* A frame whose header may be out must still get its bytes. */

@@ -68,7 +68,7 @@ export function message(body = Buffer.alloc(0)) {
 export class Connection {
   frames = [];
   closed = false;
-  reading = true;
+  window = 65535; // bytes of DATA that the peer takes on the connection
   #buffer = Buffer.alloc(0);
   #wake = () => {};
 
@@ -93,6 +93,7 @@ export class Connection {
       if (type === RST_STREAM) found.code = payload.readUInt32BE(0);
       if (type === GOAWAY) Object.assign(found, { last: payload.readUInt32BE(0) & 0x7fffffff, code: payload.readUInt32BE(4), debug: payload.toString('latin1', 8) });
       if (type === SETTINGS && !(flags & ACK) && !this.silent) this.send(frame(SETTINGS, ACK, 0));
+      if (type === WINDOW_UPDATE && stream === 0) this.window += payload.readUInt32BE(0);
       this.frames.push(found);
     }
     this.#wake();
@@ -136,6 +137,15 @@ export class Connection {
     const found = await this.find(fits, waitMs);
     if (!found) throw new Error(`${what} did not come: ${found === null ? 'the connection ended' : 'silence'}`);
     return found;
+  }
+
+  /** Waits for so much window of the connection and takes it; false when it does not come. */
+  async spend(bytes, waitMs = WAIT_MS) {
+    const until = Date.now() + waitMs;
+    while (this.window < bytes && !this.closed && Date.now() < until) await new Promise((done) => { setTimeout(done, 2); });
+    if (this.window < bytes) return false;
+    this.window -= bytes;
+    return true;
   }
 
   reads(yes) {

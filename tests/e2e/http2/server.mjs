@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // rpc_echo_server as a process: its port, its memory, what its handlers saw.
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DATA, END_HEADERS, END_STREAM, HEADERS, connect, frame, grpc, headers, message } from './frames.mjs';
@@ -16,20 +16,34 @@ export async function startServer(options = {}) {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const { value: address } = await lines.next();
   if (!address) throw new Error('rpc_echo_server did not start');
+  /** {calls, closed, cancelled, open} of the handlers so far. */
+  const report = async () => {
+    child.kill('SIGUSR1');
+    const words = (await lines.next()).value.split(' ');
+    return Object.fromEntries(words.filter((_, i) => i % 2 === 0).map((name, i) => [name, Number(words[2 * i + 1])]));
+  };
+  const memory = (field) => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))[1]) * 1024;
   return {
     port: Number(address.split(':').at(-1)),
     child,
     exited,
-    rss: () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))[1]) * 1024,
+    rss: () => memory('VmRSS'),
+    /** The most that it had since resetPeak. */
+    peak: () => memory('VmHWM'),
+    resetPeak: () => writeFileSync(`/proc/${child.pid}/clear_refs`, '5'),
     cpuMs: () => {
       const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
       return (Number(fields[11]) + Number(fields[12])) * 10;
     },
-    /** {calls, closed, cancelled, open} of the handlers so far. */
-    report: async () => {
-      child.kill('SIGUSR1');
-      const words = (await lines.next()).value.split(' ');
-      return Object.fromEntries(words.filter((_, i) => i % 2 === 0).map((name, i) => [name, Number(words[2 * i + 1])]));
+    report,
+    /** Waits until the handlers of all calls but so many are over; gives the report. */
+    settled: async (open = 0, waitMs = 3000) => {
+      const until = Date.now() + waitMs;
+      for (;;) {
+        const seen = await report();
+        if (seen.open <= open || Date.now() > until) return seen;
+        await new Promise((done) => { setTimeout(done, 20); });
+      }
     },
     stop: async () => {
       child.kill('SIGTERM');

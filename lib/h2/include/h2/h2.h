@@ -39,6 +39,7 @@ struct h2_stream {
     bool remote_ended, local_ended;
     bool submitted;   /* a response or request was submitted */
     bool on_the_wire; /* client: the request has left the queue */
+    bool dropped;     /* output was taken back */
     bool above_high_water, status_seen, informational;
     bool oversized;  /* a header block was over the limit: the stream is reset */
     bool block_ends; /* the block that on_headers is about carries END_STREAM */
