@@ -2,6 +2,8 @@
 /*
  * grpc-interop-client: runs one case of the public interoperability tests of gRPC against a server
  * in any language. Exit status 0: passed; 1: failed, stderr says how; 2: no such case or flag.
+ * With --use_tls the server must have a certificate of an authority in --ca_file (PEM; without it
+ * one that this machine trusts) for --server_host_override, or else for the host.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -9,6 +11,7 @@
 #include <stdlib.h>
 #include "client.h"
 #include "flags.h"
+#include "net/tls.h"
 
 #define LIMIT_SECONDS 30 /* what a case may take */
 
@@ -67,11 +70,18 @@ int main(int argc, char **argv)
     const char *host = "127.0.0.1", *test_case = "large_unary";
     char address[512];
     int64_t port = 0;
+    bool use_tls = false, use_test_ca = false;
+    struct net_tls_options tls = {0};
+    struct error err = {0};
     struct client client = {.iterations = 1000};
     const struct flag flags[] = {
         {.name = "server_host", .text = &host},
         {.name = "server_port", .number = &port},
         {.name = "test_case", .text = &test_case},
+        {.name = "use_tls", .yes = &use_tls},
+        {.name = "use_test_ca", .yes = &use_test_ca},
+        {.name = "ca_file", .text = &tls.ca_file},
+        {.name = "server_host_override", .text = &tls.server_name},
         {.name = "soak_iterations", .number = &client.iterations},
         {.name = "soak_max_failures", .number = &client.max_failures},
         {.name = "soak_per_iteration_max_acceptable_latency_ms", .number = &client.acceptable_ms},
@@ -81,8 +91,10 @@ int main(int argc, char **argv)
 
     if (!flags_read(flags, ARRAY_LEN(flags), argc, argv))
         return INTEROP_USAGE;
-    if (port == 0) {
-        fprintf(stderr, "%s: --server_port=N is needed\n", argv[0]);
+    /* the authority of the public tests is not known here: it must be in the file */
+    if (port == 0 || (use_test_ca && !tls.ca_file)) {
+        fprintf(stderr, "%s: --%s is needed\n", argv[0],
+                port == 0 ? "server_port=N" : "ca_file=FILE");
         return INTEROP_USAGE;
     }
     const struct interop_case *c = find_case(test_case);
@@ -91,8 +103,16 @@ int main(int argc, char **argv)
         return INTEROP_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);
+    if (tls.server_name && !*tls.server_name)
+        tls.server_name = NULL; /* as scripts say "no override" */
+    if (use_tls && !(client.channel_options.tls = net_tls_new(&tls, &err))) {
+        fprintf(stderr, "%s: %s\n", argv[0], err.message);
+        return INTEROP_FAILED;
+    }
     snprintf(address, sizeof address, "%s:%" PRId64, host, port);
     client.address = address;
     client.case_name = c->name;
-    return run(&client, c) ? INTEROP_PASSED : INTEROP_FAILED;
+    bool passed = run(&client, c);
+    net_tls_unref(client.channel_options.tls);
+    return passed ? INTEROP_PASSED : INTEROP_FAILED;
 }

@@ -80,17 +80,13 @@ void exchange_begin(struct exchange *x, struct client *client, const struct rpc_
                     const struct rpc_call_options *options, const ProtobufCMessage *request)
 {
     static const struct rpc_callbacks callbacks = {.on_message = on_message, .on_close = on_close};
-    struct rpc_call_options given = {0};
 
-    if (options)
-        given = *options;
-    given.wait_for_ready = true;
     memset(x, 0, sizeof *x);
     x->client = client;
     if (request)
-        x->call = rpc_channel_call_with(client->channel, method, &given, request, &callbacks, x);
+        x->call = rpc_channel_call_with(client->channel, method, options, request, &callbacks, x);
     else
-        x->call = rpc_channel_call(client->channel, method, &given, &callbacks, x);
+        x->call = rpc_channel_call(client->channel, method, options, &callbacks, x);
     rpc_call_ref(x->call);
 }
 

@@ -75,7 +75,7 @@ async function runPeer([program, ...args], port, names, flags) {
   return new Map(names.map((name) => [name, lines.find((line) => line === `ok ${name}` || line.startsWith(`FAILED ${name}:`)) ?? `no word of it: ${stdout}`]));
 }
 
-const TRANSPORTS = ['h2c'];
+const TRANSPORTS = ['h2c', 'tls'];
 
 /** Declares the tests: our client against the peer's server, and theirs against ours. */
 export function declare(peerName, peer, { toTheirs, toOurs }) {

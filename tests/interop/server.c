@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * grpc-interop-server: grpc.testing.TestService for clients in any language. Prints the address it
- * listens on (--port=0 picks a free port), serves until SIGTERM or SIGINT, then drains.
+ * listens on (--port=0 picks a free port), serves until SIGTERM or SIGINT, then drains. With
+ * --use_tls it needs --tls_cert_file and --tls_key_file (PEM).
  */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "flags.h"
+#include "net/tls.h"
 #include "service.h"
 
 #define DRAIN_TIMEOUT_MS 2000
@@ -30,12 +32,19 @@ static void on_signal(int signum, void *userdata)
     rpc_server_drain(self->rpc, DRAIN_TIMEOUT_MS, drained, self->loop);
 }
 
-static bool start(struct server *self, const char *host, int64_t port)
+static bool start(struct server *self, const char *host, int64_t port,
+                  const struct net_tls_options *tls)
 {
+    struct rpc_server_options options = {0};
     char address[512];
     struct error err = {0};
 
-    self->rpc = rpc_server_new(self->loop, NULL);
+    if (tls->server && !(options.tls = net_tls_new(tls, &err))) {
+        fprintf(stderr, "%s\n", err.message);
+        return false;
+    }
+    self->rpc = rpc_server_new(self->loop, &options);
+    net_tls_unref(options.tls);
     self->service.loop = self->loop;
     rpc_server_add(self->rpc, &grpc_testing_test_service_desc, &interop_service_ops,
                    &self->service);
@@ -55,9 +64,13 @@ int main(int argc, char **argv)
 {
     const char *host = "127.0.0.1";
     int64_t port = 0;
+    struct net_tls_options tls = {0};
     const struct flag flags[] = {
         {.name = "host", .text = &host},
         {.name = "port", .number = &port},
+        {.name = "use_tls", .yes = &tls.server},
+        {.name = "tls_cert_file", .text = &tls.certificate_file},
+        {.name = "tls_key_file", .text = &tls.key_file},
     };
     struct server self = {0};
     struct loop_signal *term, *intr;
@@ -69,7 +82,7 @@ int main(int argc, char **argv)
     self.loop = loop_new();
     term = loop_signal_new(self.loop, SIGTERM, on_signal, &self);
     intr = loop_signal_new(self.loop, SIGINT, on_signal, &self);
-    started = start(&self, host, port);
+    started = start(&self, host, port, &tls);
     if (started)
         loop_run(self.loop);
     rpc_server_free(self.rpc);
