@@ -73,14 +73,20 @@ static struct echo_call *echo_call_new(struct rpc_call *call)
     return self;
 }
 
-/* Every value of x-echo comes back as a header, every one of x-echo-bin as a trailer. */
+/* Every value of x-echo comes back as a header, every one of x-echo-bin as a trailer; a header and
+ * a trailer get the name that x-set says. */
 static void echo_metadata(struct rpc_call *call)
 {
     const char *compression = rpc_call_metadata(call, "x-compress"), *text;
+    const char *name = rpc_call_metadata(call, "x-set");
     struct slice binary;
 
     if (compression)
         rpc_call_set_compression(call, str_eq(compression, "gzip") ? RPC_GZIP : RPC_DEFLATE);
+    if (name) {
+        rpc_call_set_header(call, name, "header");
+        rpc_call_set_trailer(call, name, "trailer");
+    }
     for (size_t i = 0; (text = rpc_call_metadata_nth(call, "x-echo", i)); i++)
         rpc_call_set_header(call, "x-echo", text);
     for (size_t i = 0; rpc_call_metadata_bin_nth(call, "x-echo-bin", i, &binary); i++)

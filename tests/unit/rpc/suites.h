@@ -7,6 +7,7 @@ TCase *codec_tests(void);
 TCase *wire_tests(void);
 TCase *call_tests(void);
 TCase *compress_tests(void);
+TCase *service_tests(void);
 TCase *channel_tests(void);
 TCase *raw_tests(void);
 TCase *glue_tests(void);

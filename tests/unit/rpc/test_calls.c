@@ -345,6 +345,22 @@ START_TEST(metadata_travels_both_ways)
 }
 END_TEST
 
+START_TEST(s4_a_failure_without_a_known_code_is_unknown)
+{
+    struct fixture f = {0};
+    struct outcome out;
+    Plankton__Test__EchoRequest request = INIT;
+
+    fixture_begin(&f);
+    request.fail_with = 99;
+    unary(&f, NULL, &request, &out);
+    fixture_wait(&f);
+    ck_assert_int_eq(out.status, STATUS_UNKNOWN);
+    ck_assert_str_eq(out.err.reason, "TEST_REASON"); /* the details have the same code */
+    fixture_end(&f);
+}
+END_TEST
+
 struct gate {
     struct rpc_call *held;
     size_t asked;
@@ -442,6 +458,7 @@ TCase *call_tests(void)
     tcase_add_test(tc, cancel_reaches_the_handler);
     tcase_add_test(tc, children_end_with_their_parent);
     tcase_add_test(tc, metadata_travels_both_ways);
+    tcase_add_test(tc, s4_a_failure_without_a_known_code_is_unknown);
     tcase_add_test(tc, authorizer_decides_before_the_handler);
     tcase_add_test(tc, authorizer_may_take_its_time);
     return tc;

@@ -133,6 +133,58 @@ START_TEST(thousands_of_violations_fit_the_header_limit)
 }
 END_TEST
 
+START_TEST(a_rich_error_gives_up_its_violations_before_its_reason)
+{
+    struct arena arena AUTO(arena_fini);
+    struct error err = {.status = STATUS_INVALID_ARGUMENT, .reason = "PLAN_INVALID"};
+    struct error back = {.status = STATUS_INVALID_ARGUMENT};
+    char field[9000];
+
+    arena_init(&arena, 0);
+    memset(field, 'f', sizeof field);
+    field[sizeof field - 1] = '\0';
+    error_add_violation(&err, &arena, field, 0, 0, NULL, "is too long");
+    err.retry_after_ms = 10;
+    struct slice text = rpc__details_encode(&arena, err.status, &err);
+    ck_assert_uint_le(text.len, 6000);
+    rpc__details_decode(&arena, text.data, &back);
+    ck_assert_str_eq(back.reason, "PLAN_INVALID");
+    ck_assert_uint_eq(back.retry_after_ms, 10);
+    ck_assert_ptr_null(back.violations);
+}
+END_TEST
+
+START_TEST(m1_names_of_metadata_are_lower_case_and_not_reserved)
+{
+    static const char *const good[] = {"a", "x-y_z.0", "x-bin", "grpc", "tea"};
+    static const char *const bad[] = {"",      "X",  "x y",          "grpc-x",   "grpc-",
+                                      ":path", "te", "content-type", "\xc3\xbc", "a:b"};
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        ck_assert_msg(rpc__metadata_name_is_free(slice_of(good[i])), "%s", good[i]);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        ck_assert_msg(!rpc__metadata_name_is_free(slice_of(bad[i])), "%s", bad[i]);
+}
+END_TEST
+
+/* Each byte alone and in each place of a word. */
+START_TEST(m1_values_of_metadata_are_printable_ascii)
+{
+    char text[20];
+
+    for (int c = 0; c < 256; c++) {
+        for (size_t at = 0; at < sizeof text; at++) {
+            memset(text, '~', sizeof text);
+            text[at] = (char)c;
+            ck_assert_msg(rpc__metadata_value_is_valid((struct slice){text, sizeof text}) ==
+                              (c >= 0x20 && c <= 0x7e),
+                          "%d at %zu", c, at);
+        }
+    }
+    ck_assert(rpc__metadata_value_is_valid(slice_of("")));
+}
+END_TEST
+
 START_TEST(details_of_another_code_are_ignored)
 {
     struct arena arena AUTO(arena_fini);
@@ -160,6 +212,9 @@ TCase *codec_tests(void)
     tcase_add_test(tc, content_types_of_grpc_are_told_apart);
     tcase_add_test(tc, rich_errors_round_trip);
     tcase_add_test(tc, thousands_of_violations_fit_the_header_limit);
+    tcase_add_test(tc, a_rich_error_gives_up_its_violations_before_its_reason);
+    tcase_add_test(tc, m1_names_of_metadata_are_lower_case_and_not_reserved);
+    tcase_add_test(tc, m1_values_of_metadata_are_printable_ascii);
     tcase_add_test(tc, details_of_another_code_are_ignored);
     return tc;
 }

@@ -411,6 +411,28 @@ START_TEST(r15_the_limit_counts_32_bytes_for_each_header)
 }
 END_TEST
 
+START_TEST(m1_names_that_may_not_be_sent_do_not_leave)
+{
+    static const char *const names[] = {"X-Upper", "grpc-x", ":status", "a b", "te"};
+    static const char *const good = "x-good_1.a";
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct frames fr = {0};
+        const struct raw_case c = {.extra = {"x-set", names[i]}, .body = EMPTY, .grpc_status = "0"};
+        ask(&fr, &c, i);
+        for (size_t j = 0; j < fr.header_count; j++)
+            ck_assert_msg(!strstr(fr.headers[j].value, "er"), "%s", names[i]);
+        frames_end(&fr);
+    }
+    struct frames fr = {0};
+    const struct raw_case c = {.extra = {"x-set", good}, .body = EMPTY, .grpc_status = "0"};
+    ask(&fr, &c, 0);
+    ck_assert_str_eq(text_of(frames_header(&fr, 1, good)), "header");
+    ck_assert_str_eq(text_of(frames_header(&fr, 2, good)), "trailer");
+    frames_end(&fr);
+}
+END_TEST
+
 START_TEST(m2_values_that_could_split_a_header_reset_the_stream)
 {
     static const char *const values[] = {"a\nb", "a\r\nx: y", "\n"};
@@ -733,6 +755,7 @@ TCase *raw_tests(void)
     tcase_add_test(tc, r12_an_early_answer_is_followed_by_a_reset_without_error);
     tcase_add_test(tc, r15_header_lists_over_the_limit_do_no_harm);
     tcase_add_test(tc, r15_the_limit_counts_32_bytes_for_each_header);
+    tcase_add_test(tc, m1_names_that_may_not_be_sent_do_not_leave);
     tcase_add_test(tc, m2_values_that_could_split_a_header_reset_the_stream);
     tcase_add_test(tc, m2_values_out_of_range_are_dropped_and_fail_nothing);
     tcase_add_test(tc, m3_binary_values_come_padded_unpadded_or_joined);
