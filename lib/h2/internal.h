@@ -33,6 +33,17 @@
 #define H2_STREAM_BYTES 2048 /* a stream beside its bytes */
 #define H2_FRAME_BYTES 256   /* what a frame that waits in nghttp2 costs */
 
+#define H2_FIELDS_KEPT 16           /* verdicts on fields of requests, by connection */
+#define H2_FIELD_KEPT_BYTES_MAX 256 /* name and value of one */
+
+/* A field as HPACK handed it out, and what is wrong with it. */
+struct h2_field {
+    nghttp2_rcbuf *name, *value;
+    struct slice name_text, value_text;
+    uint32_t verdict;
+};
+enum h2_fate { H2_FIELD_TAKEN, H2_FIELD_LEFT_OUT, H2_FIELD_BREAKS };
+
 /* A count that leaks: so many at once, then so many a second. */
 struct h2_bucket {
     uint32_t level;
@@ -72,6 +83,8 @@ struct h2_conn {
     bool closing;   /* the last frame was written, the streams are closed */
     char why[64];
     uint32_t goaway_code;
+    struct h2_field fields[H2_FIELDS_KEPT];
+    unsigned field_next, field_given_up;
     char goaway_debug[H2_GOAWAY_DEBUG_BYTES];
 };
 
@@ -85,6 +98,17 @@ void h2__stream_attach(struct h2_conn *conn, struct h2_stream *stream);
 void h2__stream_closed(struct h2_stream *stream, uint32_t error_code);
 int h2__send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
                   size_t length, nghttp2_data_source *source, void *userdata);
+
+/* ---- fields.c ---- */
+/* The field with its verdict, kept for the next request or in scratch. */
+const struct h2_field *h2__field(struct h2_conn *conn, nghttp2_rcbuf *name, nghttp2_rcbuf *value,
+                                 struct h2_field *scratch);
+void h2__fields_free(struct h2_conn *conn);
+enum h2_fate h2__request_field(struct h2_stream *stream, const struct h2_field *field,
+                               bool trailers);
+bool h2__request_is_whole(const struct h2_stream *stream); /* its header block has ended */
+/* Whether these bytes, and with `last` all, are as many as content-length has said. */
+bool h2__body_fits(struct h2_stream *stream, size_t len, bool last);
 
 /* ---- guard.c ---- */
 /* Ends the connection for a reason, from wherever frames are read or made: GOAWAY with the code and

@@ -21,6 +21,7 @@ static void conn_release(struct h2_conn *conn)
 {
     if (--conn->busy > 0 || !conn->freed)
         return;
+    h2__fields_free(conn);
     nghttp2_session_del(conn->session);
     net_stream_free(conn->net);
     loop_flush_free(conn->flush);
@@ -105,18 +106,28 @@ static int begin_headers_cb(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
-static int header_cb(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
-                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
-                     void *userdata)
+/* A malformed request (RFC 9113 section 8.1.1): nothing more of it is shown. */
+static void request_malformed(struct h2_conn *conn, struct h2_stream *stream)
+{
+    if (stream->malformed)
+        return;
+    stream->malformed = true;
+    nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_PROTOCOL_ERROR);
+}
+
+static int header_cb(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                     nghttp2_rcbuf *value, uint8_t flags, void *userdata)
 {
     struct h2_conn *conn = userdata;
     struct h2_stream *stream = conn->receiving;
+    struct h2_field scratch;
 
     if (h2__is_over(conn))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
-    if (!stream || stream->id != frame->hd.stream_id)
+    if (!stream || stream->id != frame->hd.stream_id || stream->malformed)
         return 0;
-    stream->header_bytes += (uint32_t)(name_len + value_len + 32);
+    const struct h2_field *field = h2__field(conn, name, value, &scratch);
+    stream->header_bytes += (uint32_t)(field->name_text.len + field->value_text.len + 32);
     if (stream->header_bytes > conn->header_bytes_max) {
         /* The limit is ours to keep: what is advertised binds nobody. The rest of the block is
          * decoded but not looked at. */
@@ -124,18 +135,24 @@ static int header_cb(nghttp2_session *session, const nghttp2_frame *frame, const
         stream->oversized = true;
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
-    if (!conn->server && name_len == 7 && memcmp(name, ":status", 7) == 0) {
+    if (conn->server) {
+        enum h2_fate fate =
+            h2__request_field(stream, field, frame->headers.cat != NGHTTP2_HCAT_REQUEST);
+        if (fate == H2_FIELD_BREAKS)
+            request_malformed(conn, stream);
+        if (fate != H2_FIELD_TAKEN)
+            return 0;
+    } else if (slice_is(field->name_text, ":status")) {
         stream->status_seen = true;
-        stream->informational = value_len == 3 && value[0] == '1';
+        stream->informational = field->value_text.len == 3 && field->value_text.data[0] == '1';
     }
-    conn->handlers->on_header(stream, (struct slice){(const char *)name, name_len},
-                              (struct slice){(const char *)value, value_len});
+    conn->handlers->on_header(stream, field->name_text, field->value_text);
     return 0;
 }
 
-/* A field with bytes that have no place in one is left out, since gRPC does not let it fail a call.
- * A bad name, or a value that could split a header, is malformed (RFC 9113 section 8.2.1): the
- * stream is reset. */
+/* On a client. A field with bytes that have no place in one is left out, since gRPC does not let it
+ * fail a call. A bad name, or a value that could split a header, is malformed (RFC 9113
+ * section 8.2.1): the stream is reset. */
 static int invalid_header_cb(nghttp2_session *session, const nghttp2_frame *frame,
                              const uint8_t *name, size_t name_len, const uint8_t *value,
                              size_t value_len, uint8_t flags, void *userdata)
@@ -159,15 +176,22 @@ static void headers_received(struct h2_conn *conn, struct h2_stream *stream,
         block = stream->informational ? H2_INFORMATIONAL : H2_RESPONSE;
     stream->status_seen = stream->informational = false;
     stream->block_ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
-    conn->handlers->on_headers(stream, block);
+    if (conn->server && !(block == H2_REQUEST ? h2__request_is_whole(stream) : stream->block_ends))
+        request_malformed(conn, stream);
+    if (!stream->malformed)
+        conn->handlers->on_headers(stream, block);
 }
 
 static void stream_ended(struct h2_conn *conn, int32_t id)
 {
     struct h2_stream *stream = stream_of(conn->session, id);
 
-    if (!stream || stream->remote_ended)
+    if (!stream || stream->remote_ended || stream->malformed)
         return;
+    if (!h2__body_fits(stream, 0, true)) {
+        request_malformed(conn, stream);
+        return;
+    }
     stream->remote_ended = true;
     conn->handlers->on_end(stream);
 }
@@ -277,7 +301,11 @@ static int data_cb(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     if (h2__is_over(conn))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     conn->received += len;
-    if (stream)
+    if (!stream || stream->malformed)
+        return 0;
+    if (!h2__body_fits(stream, len, false))
+        request_malformed(conn, stream);
+    else
         conn->handlers->on_data(stream, (struct slice){(const char *)data, len});
     return 0;
 }
@@ -425,7 +453,7 @@ static nghttp2_session_callbacks *make_callbacks(void)
     nghttp2_session_callbacks_set_send_callback(callbacks, send_cb);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, h2__send_data);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, begin_headers_cb);
-    nghttp2_session_callbacks_set_on_header_callback(callbacks, header_cb);
+    nghttp2_session_callbacks_set_on_header_callback2(callbacks, header_cb);
     nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, invalid_header_cb);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, frame_recv_cb);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, data_cb);
@@ -490,6 +518,7 @@ static struct h2_conn *conn_new(struct loop *loop, struct net_stream *net,
     if (nghttp2_option_new(&option) != 0)
         abort();
     nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_no_http_messaging(option, server); /* see fields.c */
     int rc =
         server ? nghttp2_session_server_new3(&conn->session, callbacks, conn, option, h2__memory())
                : nghttp2_session_client_new3(&conn->session, callbacks, conn, option, h2__memory());

@@ -33,14 +33,17 @@ struct h2_stream {
     size_t held;       /* h2_stream_hold */
     const struct h2_header *trailers;
     size_t trailer_count;
-    uint32_t header_bytes; /* of the block being received */
-    bool ending;           /* END_STREAM follows what is queued */
-    bool deferred;         /* nothing was queued when the last frame was made */
+    uint32_t header_bytes;               /* of the block being received */
+    uint32_t seen;                       /* what kinds of fields the request has had */
+    uint64_t content_length, body_bytes; /* of the request, as it says and as it came */
+    bool ending;                         /* END_STREAM follows what is queued */
+    bool deferred;                       /* nothing was queued when the last frame was made */
     bool remote_ended, local_ended;
     bool submitted;   /* a response or request was submitted */
     bool on_the_wire; /* client: the request has left the queue */
     bool dropped;     /* output was taken back */
     bool above_high_water, status_seen, informational;
+    bool malformed;  /* a request that is being reset: nothing of it is shown any more */
     bool oversized;  /* a header block was over the limit: the stream is reset */
     bool block_ends; /* the block that on_headers is about carries END_STREAM */
     bool keep;       /* what was sent stays in out, for h2_stream_replay */
