@@ -253,8 +253,10 @@ static enum status controller_start(struct service *service, void *state, struct
     self->state_lock = -1;
     arena_init(&self->arena, 0);
     st = controller_prepare(self, &api, err);
-    if (st != STATUS_OK)
+    if (st != STATUS_OK) {
+        arena_fini(&self->arena);
         return st;
+    }
     service_not_ready(service, "controller", "starting");
     self->idle = loop_timer_new(loop, idle_due, self);
     self->server = rpc_server_new(
@@ -285,6 +287,7 @@ static void host_stopped(void *userdata)
 {
     struct controller *self = userdata;
 
+    arena_fini(&self->arena); /* nobody calls any more: the keys in it are not compared again */
     service_duty_stopped(self->service, "controller");
 }
 
