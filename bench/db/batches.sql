@@ -23,12 +23,17 @@ select unnest($1::uuid[]), unnest($2::timestamptz[]), 1, 1, 5, unnest($3::text[]
 
 -- name: batches_succeed
 -- Every one of these tasks ends.
-update task t
-set state = 4, attempt = 1, recorded_by = 1, closed_by_report = true, worker_id = u.worker_id, started_at = u.started_at,
-    finished_at = u.finished_at, result = u.result
-from (select unnest($1::uuid[]) as id, unnest($2::uuid[]) as worker_id, unnest($3::timestamptz[]) as started_at,
-          unnest($4::timestamptz[]) as finished_at, unnest($5::text[]) as result) u
-where t.id = u.id and t.state not between 4 and 7;
+with met as (
+    update task t
+    set state = 4, attempt = 1, recorded_by = 1, closed_by_report = true, worker_id = u.worker_id, started_at = u.started_at,
+        finished_at = u.finished_at, result = u.result
+    from (select unnest($1::uuid[]) as id, unnest($2::uuid[]) as worker_id, unnest($3::timestamptz[]) as started_at,
+              unnest($4::timestamptz[]) as finished_at, unnest($5::text[]) as result) u
+    where t.id = u.id and t.state not between 4 and 7
+    returning 1
+)
+select case when count(*) = cardinality($1::uuid[]) then 1 else (count(*) || ' of ' || cardinality($1::uuid[]) || ' rows were met')::integer end
+from met;
 
 -- name: batches_journal
 -- One journal row.

@@ -73,7 +73,7 @@ static void columns_row(struct columns *columns)
 }
 
 /* Nothing is sent when there are no rows. */
-static void columns_send(const struct columns *columns, struct store_op *op, struct db_txn *txn,
+static void columns_send(const struct columns *columns, struct db_txn *txn,
                          const struct db_sql *sql)
 {
     struct db_param params[COLUMNS_MAX];
@@ -83,16 +83,6 @@ static void columns_send(const struct columns *columns, struct store_op *op, str
     for (int i = 0; i < columns->n; i++)
         params[i] = db_array_param(columns->arrays[i]);
     db_txn_add(txn, sql, params, columns->n);
-    op->statements++;
-}
-
-/* As many rows must be met as are given. */
-static void columns_send_exact(const struct columns *columns, struct store_op *op,
-                               struct db_txn *txn, const struct db_sql *sql)
-{
-    if (columns->rows > 0)
-        op->checks[op->checks_len++] = (struct row_check){op->statements, columns->rows};
-    columns_send(columns, op, txn, sql);
 }
 
 /* ---- statements ---- */
@@ -122,7 +112,6 @@ static void add_fence(struct store_op *op, struct db_txn *txn)
         params[i] = db_array_param(c.arrays[i]);
     params[9] = DB_I64_PARAM(op->store->options.shard_lease_ms);
     db_txn_add(txn, &SQL_batch_fence, params, 10);
-    op->statements++;
 }
 
 static bool task_is_plain(const struct engine_task_row *row)
@@ -203,8 +192,8 @@ static void add_task_inserts(struct store_op *op, struct db_txn *txn)
             else
                 add_full_task(&full, row);
         }
-    columns_send(&plain, op, txn, &SQL_batch_task_insert_plain);
-    columns_send(&full, op, txn, &SQL_batch_task_insert);
+    columns_send(&plain, txn, &SQL_batch_task_insert_plain);
+    columns_send(&full, txn, &SQL_batch_task_insert);
 }
 
 static void add_task_successes(struct store_op *op, struct db_txn *txn)
@@ -224,7 +213,7 @@ static void add_task_successes(struct store_op *op, struct db_txn *txn)
             add_time(c.arrays[4], row->finished_us);
             add_slice(c.arrays[5], row->result);
         }
-    columns_send_exact(&c, op, txn, &SQL_batch_task_succeed);
+    columns_send(&c, txn, &SQL_batch_task_succeed);
 }
 
 static void add_task_change(struct columns *c, const struct engine_task_change *row)
@@ -262,7 +251,7 @@ static void add_task_updates(struct store_op *op, struct db_txn *txn)
     for (uint32_t s = 0; s < batch->shards_len; s++)
         for (uint32_t i = 0; i < batch->shards[s].tasks_update_len; i++)
             add_task_change(&c, &batch->shards[s].tasks_update[i]);
-    columns_send_exact(&c, op, txn, &SQL_batch_task_update);
+    columns_send(&c, txn, &SQL_batch_task_update);
 }
 
 static void add_run(struct columns *c, struct arena *arena, const struct engine_run_row *row)
@@ -305,7 +294,7 @@ static void add_run_inserts(struct store_op *op, struct db_txn *txn)
     for (uint32_t s = 0; s < batch->shards_len; s++)
         for (uint32_t i = 0; i < batch->shards[s].runs_insert_len; i++)
             add_run(&c, db_txn_arena(txn), &batch->shards[s].runs_insert[i]);
-    columns_send(&c, op, txn, &SQL_batch_run_insert);
+    columns_send(&c, txn, &SQL_batch_run_insert);
 }
 
 static void add_run_updates(struct store_op *op, struct db_txn *txn)
@@ -334,7 +323,7 @@ static void add_run_updates(struct store_op *op, struct db_txn *txn)
             add_text(c.arrays[11], row->cancel.actor);
             add_text(c.arrays[12], row->cancel.reason);
         }
-    columns_send_exact(&c, op, txn, &SQL_batch_run_update);
+    columns_send(&c, txn, &SQL_batch_run_update);
 }
 
 static void add_parked_removes(struct store_op *op, struct db_txn *txn)
@@ -364,9 +353,9 @@ static void add_parked_removes(struct store_op *op, struct db_txn *txn)
             }
             db_array_add_id(c->arrays[k], &row->id);
         }
-    columns_send(&ready, op, txn, &SQL_batch_parked_ready_remove);
-    columns_send(&due, op, txn, &SQL_batch_parked_due_remove);
-    columns_send(&run, op, txn, &SQL_batch_parked_run_remove);
+    columns_send(&ready, txn, &SQL_batch_parked_ready_remove);
+    columns_send(&due, txn, &SQL_batch_parked_due_remove);
+    columns_send(&run, txn, &SQL_batch_parked_run_remove);
 }
 
 static void add_parked_adds(struct store_op *op, struct db_txn *txn)
@@ -387,7 +376,7 @@ static void add_parked_adds(struct store_op *op, struct db_txn *txn)
             db_array_add_id(c.arrays[5], &row->id);
             db_array_add_slice(c.arrays[6], slice_of(row->queue ? row->queue : ""));
         }
-    columns_send(&c, op, txn, &SQL_batch_parked_add);
+    columns_send(&c, txn, &SQL_batch_parked_add);
 }
 
 static void add_keys(struct store_op *op, struct db_txn *txn)
@@ -410,7 +399,7 @@ static void add_keys(struct store_op *op, struct db_txn *txn)
             db_array_add_slice(c.arrays[6],
                                (struct slice){(const char *)row->digest, ENGINE_DIGEST_BYTES});
         }
-    columns_send(&c, op, txn, &SQL_batch_key_insert);
+    columns_send(&c, txn, &SQL_batch_key_insert);
 }
 
 static void add_outcomes(struct store_op *op, struct db_txn *txn)
@@ -432,7 +421,7 @@ static void add_outcomes(struct store_op *op, struct db_txn *txn)
             add_id(c.arrays[5], &row->run);
             db_array_add_slice(c.arrays[6], slice_of(row->type));
         }
-    columns_send(&c, op, txn, &SQL_batch_outcome_insert);
+    columns_send(&c, txn, &SQL_batch_outcome_insert);
 }
 
 static void add_journal(struct store_op *op, struct db_txn *txn)
@@ -464,7 +453,7 @@ static void add_journal(struct store_op *op, struct db_txn *txn)
                                          planted("volatile_lease") ? 0 : shard->leases_len));
         db_array_add_slice(c.arrays[7], events);
     }
-    columns_send(&c, op, txn, &SQL_batch_journal_insert);
+    columns_send(&c, txn, &SQL_batch_journal_insert);
 }
 
 static void add_queues(struct store_op *op, struct db_txn *txn)
@@ -484,7 +473,7 @@ static void add_queues(struct store_op *op, struct db_txn *txn)
             add_text(c.arrays[4], row->actor);
             add_text(c.arrays[5], row->reason);
         }
-    columns_send(&c, op, txn, &SQL_batch_queue_write);
+    columns_send(&c, txn, &SQL_batch_queue_write);
 }
 
 /* Only when something may go; each journal_low is written once. */
@@ -504,7 +493,7 @@ static void add_journal_trim(struct store_op *op, struct db_txn *txn)
         db_array_add_i64(c.arrays[0], shard->shard);
         db_array_add_i64(c.arrays[1], (int64_t)shard->journal_low);
     }
-    columns_send(&c, op, txn, &SQL_batch_journal_trim);
+    columns_send(&c, txn, &SQL_batch_journal_trim);
 }
 
 void columns_add(struct store_op *op, struct db_txn *txn)

@@ -38,13 +38,6 @@ struct shard_slot {
     uint64_t events_seq;     /* … need not look at journal rows before this one */
 };
 
-/* A statement that must meet so many rows: the engine has seen each of them. */
-#define ROW_CHECKS_MAX 3
-struct row_check {
-    int statement;
-    uint32_t rows;
-};
-
 /* One store_write on its way, in order. */
 struct store_op {
     struct store *store;
@@ -57,9 +50,6 @@ struct store_op {
     struct arena arena; /* packed events */
     struct store_events *events;
     size_t events_len;
-    int statements; /* added so far */
-    struct row_check checks[ROW_CHECKS_MAX];
-    int checks_len;
 };
 
 /* Questions about one row that wait for their statement. */

@@ -33,20 +33,6 @@ static void ops_drain(struct store *store)
     write_idle_check(store);
 }
 
-static bool counts_met(const struct store_op *op, struct db_result *const *results)
-{
-    for (int i = 0; i < op->checks_len; i++) {
-        const struct row_check *check = &op->checks[i];
-        int64_t met = db_affected(results[check->statement]);
-
-        if (met == check->rows)
-            continue;
-        log_error("store.row_count", LOG_I64("expected", check->rows), LOG_I64("met", met));
-        return false;
-    }
-    return true;
-}
-
 static void op_committed(struct store_op *op)
 {
     struct store *store = op->store;
@@ -98,9 +84,6 @@ static void op_answered(enum db_outcome outcome, struct db_result *const *result
         log_warn("store.batch_lost",
                  LOG_STR("outcome", outcome == DB_FAILED ? "failed" : "unknown"), LOG_ERR(err));
         op_lost(op, "a batch has failed");
-    } else if (!counts_met(op, results)) {
-        /* it is committed, but memory and rows disagree: nothing may be said of it */
-        op_lost(op, "a batch met other rows than expected");
     } else {
         op->durable = true;
         op_committed(op);

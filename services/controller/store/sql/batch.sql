@@ -33,28 +33,38 @@ select unnest($1::uuid[]), unnest($2::timestamptz[]), unnest($3::integer[]), unn
     unnest($6::text[]), unnest($7::text[]), unnest($8::text[]);
 
 -- name: batch_task_succeed
--- Tasks that ended well; each must meet one row that is not final.
-update task t
-set state = 4, attempt = u.attempt, recorded_by = u.attempt, closed_by_report = true, worker_id = u.worker_id,
-    started_at = u.started_at, finished_at = u.finished_at, result = u.result
-from (select unnest($1::uuid[]) as id, unnest($2::integer[]) as attempt, unnest($3::uuid[]) as worker_id,
-          unnest($4::timestamptz[]) as started_at, unnest($5::timestamptz[]) as finished_at, unnest($6::text[]) as result) u
-where t.id = u.id and t.state not between 4 and 7;
+-- Tasks that ended well; each must meet one row that is not final, or the batch fails (22P02): the engine has seen each of them.
+with met as (
+    update task t
+    set state = 4, attempt = u.attempt, recorded_by = u.attempt, closed_by_report = true, worker_id = u.worker_id,
+        started_at = u.started_at, finished_at = u.finished_at, result = u.result
+    from (select unnest($1::uuid[]) as id, unnest($2::integer[]) as attempt, unnest($3::uuid[]) as worker_id,
+              unnest($4::timestamptz[]) as started_at, unnest($5::timestamptz[]) as finished_at, unnest($6::text[]) as result) u
+    where t.id = u.id and t.state not between 4 and 7
+    returning 1
+)
+select case when count(*) = cardinality($1::uuid[]) then 1 else (count(*) || ' of ' || cardinality($1::uuid[]) || ' rows were met')::integer end
+from met;
 
 -- name: batch_task_update
--- The mutable part of tasks; each must meet one row that is not final.
-update task t
-set state = u.state, attempt = u.attempt, failures = u.failures, lost = u.lost, closed_by_report = u.closed_by_report,
-    failure_non_retryable = u.failure_non_retryable, recorded_by = u.recorded_by, due_at = u.due_at, started_at = u.started_at,
-    finished_at = u.finished_at, cancel_at = u.cancel_at, worker_id = u.worker_id, result = u.result, failure_code = u.failure_code,
-    failure_message = u.failure_message, failure_details = u.failure_details, cancel_actor = u.cancel_actor,
-    cancel_reason = u.cancel_reason
-from unnest($1::uuid[], $2::smallint[], $3::integer[], $4::smallint[], $5::smallint[], $6::boolean[], $7::boolean[], $8::integer[],
-            $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::uuid[], $14::text[], $15::text[],
-            $16::text[], $17::text[], $18::text[], $19::text[])
-    as u (id, state, attempt, failures, lost, closed_by_report, failure_non_retryable, recorded_by, due_at, started_at, finished_at,
-          cancel_at, worker_id, result, failure_code, failure_message, failure_details, cancel_actor, cancel_reason)
-where t.id = u.id and t.state not between 4 and 7;
+-- The mutable part of tasks; each must meet one row that is not final, or the batch fails.
+with met as (
+    update task t
+    set state = u.state, attempt = u.attempt, failures = u.failures, lost = u.lost, closed_by_report = u.closed_by_report,
+        failure_non_retryable = u.failure_non_retryable, recorded_by = u.recorded_by, due_at = u.due_at, started_at = u.started_at,
+        finished_at = u.finished_at, cancel_at = u.cancel_at, worker_id = u.worker_id, result = u.result, failure_code = u.failure_code,
+        failure_message = u.failure_message, failure_details = u.failure_details, cancel_actor = u.cancel_actor,
+        cancel_reason = u.cancel_reason
+    from unnest($1::uuid[], $2::smallint[], $3::integer[], $4::smallint[], $5::smallint[], $6::boolean[], $7::boolean[], $8::integer[],
+                $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::uuid[], $14::text[], $15::text[],
+                $16::text[], $17::text[], $18::text[], $19::text[])
+        as u (id, state, attempt, failures, lost, closed_by_report, failure_non_retryable, recorded_by, due_at, started_at, finished_at,
+              cancel_at, worker_id, result, failure_code, failure_message, failure_details, cancel_actor, cancel_reason)
+    where t.id = u.id and t.state not between 4 and 7
+    returning 1
+)
+select case when count(*) = cardinality($1::uuid[]) then 1 else (count(*) || ' of ' || cardinality($1::uuid[]) || ' rows were met')::integer end
+from met;
 
 -- name: batch_run_insert
 -- New runs.
@@ -66,16 +76,21 @@ select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::integer[], $
                      $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[]);
 
 -- name: batch_run_update
--- The mutable part of runs; each must meet one row that is not final.
-update run r
-set state = u.state, started_at = u.started_at, finished_at = u.finished_at, cancel_at = u.cancel_at, output = u.output,
-    counts = u.counts, failure_code = u.failure_code, failure_message = u.failure_message, failure_details = u.failure_details,
-    failure_step = u.failure_step, cancel_actor = u.cancel_actor, cancel_reason = u.cancel_reason
-from unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::bytea[], $8::text[],
-            $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
-    as u (id, state, started_at, finished_at, cancel_at, output, counts, failure_code, failure_message, failure_details, failure_step,
-          cancel_actor, cancel_reason)
-where r.id = u.id and r.state not between 3 and 5;
+-- The mutable part of runs; each must meet one row that is not final, or the batch fails.
+with met as (
+    update run r
+    set state = u.state, started_at = u.started_at, finished_at = u.finished_at, cancel_at = u.cancel_at, output = u.output,
+        counts = u.counts, failure_code = u.failure_code, failure_message = u.failure_message, failure_details = u.failure_details,
+        failure_step = u.failure_step, cancel_actor = u.cancel_actor, cancel_reason = u.cancel_reason
+    from unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::bytea[], $8::text[],
+                $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+        as u (id, state, started_at, finished_at, cancel_at, output, counts, failure_code, failure_message, failure_details, failure_step,
+              cancel_actor, cancel_reason)
+    where r.id = u.id and r.state not between 3 and 5
+    returning 1
+)
+select case when count(*) = cardinality($1::uuid[]) then 1 else (count(*) || ' of ' || cardinality($1::uuid[]) || ' rows were met')::integer end
+from met;
 
 -- name: batch_parked_ready_remove
 -- Rows that wait no more in their queue.
