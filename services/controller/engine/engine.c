@@ -208,14 +208,6 @@ static void on_events_acked(struct engine *engine, const struct engine_events_ac
     journal_advance(shard);
 }
 
-static void on_outage(struct engine *engine, uint16_t number)
-{
-    struct shard *shard = loaded(engine, number);
-
-    if (shard && shard->open)
-        shard->grace_us = engine->now_us + engine->config.grace_ms * US_PER_MS;
-}
-
 static void apply_shard(struct engine *engine, const struct engine_command *command)
 {
     switch (command->kind) {
@@ -236,9 +228,6 @@ static void apply_shard(struct engine *engine, const struct engine_command *comm
         break;
     case ENGINE_EVENTS_ACKED:
         on_events_acked(engine, &command->events_acked);
-        break;
-    case ENGINE_OUTAGE:
-        on_outage(engine, command->shard.shard);
         break;
     case ENGINE_KEY_ROW:
         key_answer(engine, &command->key_row);

@@ -88,21 +88,6 @@ START_TEST(an_orphan_lease_waits_for_its_worker_and_is_lost_after_the_grace)
 }
 END_TEST
 
-START_TEST(an_outage_of_the_database_restarts_the_grace)
-{
-    struct engine_task_row row = live_row(bench_id(&bench, 0));
-    struct engine_lease lease = lease_of(row.id, 1, 1);
-
-    load_one(&row, &lease);
-    bench_pass(&bench, 7000);
-    bench_apply(&bench, &(struct engine_command){.kind = ENGINE_OUTAGE});
-    bench_pass(&bench, 7000);
-    ck_assert_int_eq(bench_state(&bench, &row.id), ENGINE_TASK_RUNNING);
-    bench_pass(&bench, 1000);
-    ck_assert_int_eq(bench_state(&bench, &row.id), ENGINE_TASK_RETRYING);
-}
-END_TEST
-
 START_TEST(an_orphan_is_adopted_and_its_result_recorded)
 {
     struct engine_task_row row = live_row(bench_id(&bench, 0));
@@ -331,7 +316,6 @@ Suite *load_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_task_without_a_lease_is_dispatched_at_once_under_the_next_number);
     tcase_add_test(tcase, an_orphan_lease_waits_for_its_worker_and_is_lost_after_the_grace);
-    tcase_add_test(tcase, an_outage_of_the_database_restarts_the_grace);
     tcase_add_test(tcase, an_orphan_is_adopted_and_its_result_recorded);
     tcase_add_test(tcase, a_cancel_after_the_takeover_names_the_lease_as_it_was_granted);
     tcase_add_test(tcase, only_the_highest_lease_above_the_closed_attempt_is_open);

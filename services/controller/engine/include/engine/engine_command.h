@@ -31,7 +31,6 @@ enum engine_command_kind {
     ENGINE_DROP,    /* forget all of the shard */
     ENGINE_DURABLE, /* the shard's batches up to seq are committed */
     ENGINE_EVENTS_ACKED,
-    ENGINE_OUTAGE, /* the database did not answer until now: restarts the grace of orphans */
     /* answers to reads that the engine asked for */
     ENGINE_KEY_ROW,
     ENGINE_TASK_ROW,
@@ -272,7 +271,7 @@ struct engine_command {
     union {
         struct engine_load_begin load_begin;
         struct engine_load_rows load_rows;
-        struct engine_shard_only shard; /* LOAD_END, DROP, OUTAGE */
+        struct engine_shard_only shard; /* LOAD_END, DROP */
         struct engine_durable durable;
         struct engine_events_acked events_acked;
         struct engine_key_answer key_row;
