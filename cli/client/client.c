@@ -15,7 +15,13 @@ enum status client_open(const struct invocation *in, struct client *ret, struct 
 
     if (st != STATUS_OK)
         return st;
-    const struct rpc_channel_options options = {.authorization = ret->authorization};
+    if (ret->uses_tls) {
+        ret->tls = net_tls_new(&ret->tls_options, err);
+        if (!ret->tls)
+            return err->status;
+    }
+    const struct rpc_channel_options options = {.authorization = ret->authorization,
+                                                .tls = ret->tls};
     ret->loop = loop_new();
     ret->controller_channel = rpc_channel_new(ret->loop, ret->controller, &options);
     if (ret->logger)
@@ -33,6 +39,7 @@ void client_close(struct client *client)
     if (client->sigint)
         loop_signal_free(client->sigint);
     loop_free(client->loop);
+    net_tls_unref(client->tls);
     *client = (struct client){0};
 }
 

@@ -5,12 +5,13 @@
  * A command's connection to a running system: gRPC to the controller and the logger, in blocking
  * style: the loop runs until the call is over. Addresses and key, the first that is there: flag,
  * --data-dir given as a flag, variable (PLANKTON_CONTROLLER, PLANKTON_LOGGER, PLANKTON_KEY), the
- * data directory .plankton (endpoints.json, admin.key). Responses live in the client's arena.
- * Calls that the server asks to repeat (retry_after) are repeated for CLIENT_RETRY_MS; all requests
- * made here carry a request id or may be repeated anyway.
+ * data directory .plankton (endpoints.json, admin.key), whose system speaks no TLS. Responses live
+ * in the client's arena. Calls that the server asks to repeat (retry_after) are repeated for
+ * CLIENT_RETRY_MS; all requests made here carry a request id or may be repeated anyway.
  */
 #include "command.h"
 #include "loop/loop.h"
+#include "net/tls.h"
 #include "rpc/rpc.h"
 
 #define CLIENT_CALL_TIMEOUT_MS 30000
@@ -23,6 +24,9 @@ struct client {
     const char *controller, *logger; /* addresses; logger may be NULL */
     const char *controller_ops;      /* from endpoints.json; may be NULL */
     const char *authorization;       /* "Bearer …" */
+    struct net_tls_options tls_options;
+    bool uses_tls;
+    struct net_tls *tls; /* NULL: plaintext */
     struct rpc_channel *controller_channel, *logger_channel;
     struct loop_signal *sigint;
     bool interrupted;

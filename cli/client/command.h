@@ -40,6 +40,8 @@ struct option {
 /* Where the system is and who asks; see client.h for what stands in for what is not given. */
 struct connection_settings {
     const char *controller, *logger, *key, *key_file, *data_dir;
+    const char *tls_ca, *tls_certificate, *tls_key;
+    bool tls;
 };
 
 struct invocation {

@@ -63,6 +63,30 @@ static const char *first_of(const char *flag, const char *explicit_dir, const ch
     return env ? env : dir;
 }
 
+/* A system of a data directory is on this machine, without TLS: what the environment says is about
+ * another one. */
+static enum status discover_tls(const struct connection_settings *settings, bool from_dir,
+                                struct client *ret, struct error *err)
+{
+    const char *ca = settings->tls_ca, *certificate = settings->tls_certificate,
+               *key = settings->tls_key;
+    bool tls = settings->tls;
+
+    if (!from_dir) {
+        ca = ca ? ca : variable("PLANKTON_TLS_CA");
+        certificate = certificate ? certificate : variable("PLANKTON_TLS_CERTIFICATE");
+        key = key ? key : variable("PLANKTON_TLS_KEY");
+        tls = tls || str_eq(variable("PLANKTON_TLS"), "1");
+    }
+    ret->uses_tls = tls || ca;
+    if (!ret->uses_tls && (certificate || key))
+        return error_field(err, STATUS_INVALID_ARGUMENT, "BAD_SETTING", "tls-certificate",
+                           "--tls-certificate and --tls-key need --tls or --tls-ca too");
+    ret->tls_options =
+        (struct net_tls_options){.ca_file = ca, .certificate_file = certificate, .key_file = key};
+    return STATUS_OK;
+}
+
 static enum status no_controller(const char *dir, const struct endpoints *found, struct error *err)
 {
     if (found->exists && !found->running)
@@ -112,5 +136,6 @@ enum status client_discover(const struct connection_settings *settings, struct a
     if (str_eq(ret->controller, found.controller))
         ret->controller_ops = found.controller_ops;
     ret->authorization = arena_printf(arena, "Bearer %s", key);
-    return STATUS_OK;
+    return discover_tls(
+        settings, !settings->controller && str_eq(ret->controller, found.controller), ret, err);
 }

@@ -58,7 +58,13 @@ enum status backends_start(struct gateway *gateway, struct error *err)
         [SERVICES_CONTROLLER] = gateway->settings->controller,
         [SERVICES_LOGGER] = gateway->settings->logger,
     };
+    struct rpc_channel_options options = {0};
 
+    enum status st =
+        service_tls_client(gateway->service, &gateway->settings->tls, &options.tls, err);
+
+    if (st != STATUS_OK)
+        return st;
     for (size_t i = 0; i < SERVICES_BACKENDS; i++) {
         struct watcher *watcher = ARENA_NEW(gateway->arena, struct watcher);
 
@@ -67,7 +73,7 @@ enum status backends_start(struct gateway *gateway, struct error *err)
                              services_backend_name((enum services_backend)i));
         watcher->gateway = gateway;
         watcher->backend = (enum services_backend)i;
-        gateway->channels[i] = rpc_channel_new(gateway->loop, targets[i], NULL);
+        gateway->channels[i] = rpc_channel_new(gateway->loop, targets[i], &options);
         rpc_channel_on_state(gateway->channels[i], state_cb, watcher);
         connect_channel(gateway->channels[i]);
     }

@@ -10,7 +10,7 @@
 #include "http1/http1.h"
 #include "pbjson/pbjson.h"
 #include "routes/routes.h"
-#include "service/service.h"
+#include "service/tls.h"
 #include "services/services.h"
 
 #define GATEWAY_ANSWER_BYTES_MAX ((size_t)32 * 1024 * 1024) /* JSON of one answer or event */
@@ -20,6 +20,7 @@
 
 struct gateway_settings {
     struct service_settings service; /* first */
+    struct service_tls_settings tls;
     const char *listen, *controller, *logger, *ui_dir, *allowed_hosts;
     int64_t body_bytes_max, connections_max, streams_per_client;
     int64_t call_timeout_ms, wait_margin_ms, heartbeat_ms;

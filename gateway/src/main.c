@@ -36,6 +36,7 @@ static const struct conf_option options[] = {
            "connections without a request are closed after"),
     OPTION("write-stall", CONF_DURATION, "30s", 10, 3600000, write_stall_ms,
            "clients that take nothing for so long are cut off"),
+    SERVICE_TLS_OPTIONS(struct gateway_settings, tls),
 };
 
 static enum status routes_start(struct service *service, void *state, struct error *err)

@@ -156,13 +156,29 @@ void service_shutdown(struct service *service, bool failed)
     loop_defer(service->loop, stop_next, service);
 }
 
+void service_on_hangup(struct service *service, void (*fn)(void *userdata), void *userdata)
+{
+    assert(service->hangup_count < HANGUPS_MAX);
+    service->hangups[service->hangup_count++] = (struct hangup){fn, userdata};
+}
+
+static void hang_up(struct service *service)
+{
+    if (service->phase >= SERVICE_STOPPING)
+        return;
+    if (service->hangup_count == 0)
+        log_warn("signal.ignored",
+                 LOG_STR("why", "settings are read at start only; restart to change them"));
+    for (size_t i = 0; i < service->hangup_count; i++)
+        service->hangups[i].fn(service->hangups[i].userdata);
+}
+
 static void signal_cb(int signum, void *userdata)
 {
     struct service *service = userdata;
 
     if (signum == SIGHUP) {
-        log_warn("signal.ignored",
-                 LOG_STR("why", "settings are read at start only; restart to change them"));
+        hang_up(service);
         return;
     }
     if (service->phase >= SERVICE_STOPPING) {
@@ -240,6 +256,8 @@ static void service_fini(struct service *service)
     for (size_t i = 0; i < ARRAY_LEN(service->signals); i++)
         loop_signal_free(service->signals[i]);
     loop_timer_free(service->deadline);
+    for (size_t i = 0; i < service->tls_count; i++)
+        net_tls_unref(service->tls[i].tls);
     loop_free(service->loop);
     for (size_t i = 0; i < service->slot_count; i++) {
         free((char *)service->slots[i].duty);

@@ -3,9 +3,12 @@
 #define SERVICE_INTERNAL_H
 /* The running program: duties with their states, reasons for not being ready, the ops port. */
 #include "http1/http1.h"
+#include "net/tls.h"
 #include "service/service.h"
 
 #define NOT_READY_SLOTS_MAX 32
+#define HANGUPS_MAX 8     /* hooks */
+#define SERVICE_TLS_MAX 2 /* what listens and what dials */
 
 enum duty_state {
     DUTY_UNTOUCHED,
@@ -21,6 +24,16 @@ struct not_ready {
     char *why; /* NULL = ready */
 };
 
+struct hangup {
+    void (*fn)(void *userdata);
+    void *userdata;
+};
+
+struct service_tls {
+    struct net_tls *tls;
+    const char *name, *certificate; /* texts of the settings */
+};
+
 struct service {
     const struct service_program *program;
     struct loop *loop;
@@ -33,6 +46,10 @@ struct service {
     struct http1_server *ops;
     struct loop_signal *signals[3];
     struct loop_timer *deadline;
+    struct hangup hangups[HANGUPS_MAX];
+    size_t hangup_count;
+    struct service_tls tls[SERVICE_TLS_MAX];
+    size_t tls_count;
 };
 
 /* ops.c */

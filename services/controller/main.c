@@ -26,6 +26,7 @@ struct controller {
     struct arena arena;
     struct cluster_key cluster_key;
     struct pbjson_registry *registry;
+    struct net_tls *server_tls, *client_tls; /* the service's; NULL = plaintext */
     struct rpc_server *server;
     struct host *host;
     struct workers *workers;
@@ -235,6 +236,10 @@ static enum status controller_prepare(struct controller *self, struct api_option
     if (st == STATUS_OK)
         st = read_key(&self->arena, settings->worker_key_file, &api->worker_key, err);
     if (st == STATUS_OK)
+        st = service_tls_server(self->service, &settings->tls, &self->server_tls, err);
+    if (st == STATUS_OK)
+        st = service_tls_client(self->service, &settings->tls, &self->client_tls, err);
+    if (st == STATUS_OK)
         st = open_state(self, err);
     if (st == STATUS_OK)
         st = pbjson_registry_new(descriptors(), &self->registry, err);
@@ -261,7 +266,8 @@ static enum status controller_start(struct service *service, void *state, struct
     self->idle = loop_timer_new(loop, idle_due, self);
     self->server = rpc_server_new(
         loop, &(struct rpc_server_options){.ping_interval_min_ms = PING_INTERVAL_MIN_MS,
-                                           .pings_without_calls = true});
+                                           .pings_without_calls = true,
+                                           .tls = self->server_tls});
     struct workers_options workers = {.cluster_key = &self->cluster_key,
                                       .registry = self->registry,
                                       .heartbeat_ms = (uint32_t)self->settings->heartbeat_ms,
@@ -278,7 +284,8 @@ static enum status controller_start(struct service *service, void *state, struct
     rpc_server_add_health(self->server);
     rpc_server_add_reflection(self->server, descriptors());
     if (*self->settings->logger)
-        self->relay = relay_new(loop, self->host, self->settings->logger, &self->cluster_key);
+        self->relay = relay_new(loop, self->host, self->settings->logger, self->client_tls,
+                                &self->cluster_key);
     controller_metrics_start(self->host, self->relay);
     return STATUS_OK;
 }

@@ -55,5 +55,7 @@ const struct conf_option controller_options[] = {
            "tasks held in memory; more submits are refused"),
     OPTION("lost-max", CONF_INT, "3", 1, 100, lost_max,
            "a task whose workers were lost so often has failed"),
+    SERVICE_TLS_LISTEN_OPTIONS(struct controller_settings, tls),
+    SERVICE_TLS_OPTIONS(struct controller_settings, tls),
 };
 const size_t controller_option_count = ARRAY_LEN(controller_options);

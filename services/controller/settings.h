@@ -2,10 +2,11 @@
 #ifndef CONTROLLER_SETTINGS_H
 #define CONTROLLER_SETTINGS_H
 /* Options of plankton-controller. */
-#include "service/service.h"
+#include "service/tls.h"
 
 struct controller_settings {
     struct service_settings service; /* first */
+    struct service_tls_settings tls;
     const char *listen, *advertise, *database, *logger, *cluster_key_file, *admin_key_file,
         *worker_key_file, *state_dir;
     bool pooler_transaction;

@@ -141,7 +141,8 @@ void auth_authorize(struct rpc_call *call, void *userdata)
     plankton_v1_keys_introspect_call(auth->channel, &options, &request, answered, question);
 }
 
-struct auth *auth_new(struct loop *loop, const char *controller, const struct cluster_key *key)
+struct auth *auth_new(struct loop *loop, const char *controller, struct net_tls *tls,
+                      const struct cluster_key *key)
 {
     struct auth *auth = mem_zalloc(sizeof *auth);
     char credential[API_KEY_TEXT_BYTES];
@@ -151,7 +152,8 @@ struct auth *auth_new(struct loop *loop, const char *controller, const struct cl
     service_credential_make(key, credential);
     snprintf(auth->authorization, sizeof auth->authorization, "%s%s", BEARER, credential);
     auth->channel = rpc_channel_new(
-        loop, controller, &(struct rpc_channel_options){.authorization = auth->authorization});
+        loop, controller,
+        &(struct rpc_channel_options){.authorization = auth->authorization, .tls = tls});
     return auth;
 }
 

@@ -13,7 +13,9 @@ struct principal {
     uint32_t namespace_id;
 };
 struct auth;
-struct auth *auth_new(struct loop *loop, const char *controller, const struct cluster_key *key);
+/* tls: what to dial the controller with; NULL = plaintext. */
+struct auth *auth_new(struct loop *loop, const char *controller, struct net_tls *tls,
+                      const struct cluster_key *key);
 void auth_authorize(struct rpc_call *call,
                     void *userdata); /* rpc_authorize_fn; userdata: struct auth */
 void auth_free(struct auth *auth);   /* NULL allowed */

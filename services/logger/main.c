@@ -26,6 +26,7 @@ struct logger {
     struct arena arena;
     struct cluster_key cluster_key;
     struct auth *auth;
+    struct net_tls *server_tls, *client_tls; /* the service's; NULL = plaintext */
     struct rpc_server *server;
     struct api api;
     struct id instance;
@@ -244,6 +245,10 @@ static enum status logger_start(struct service *service, void *state, struct err
     if (st == STATUS_OK)
         st = cluster_key_load(self->settings->cluster_key_file, &self->cluster_key, err);
     if (st == STATUS_OK)
+        st = service_tls_server(service, &self->settings->tls, &self->server_tls, err);
+    if (st == STATUS_OK)
+        st = service_tls_client(service, &self->settings->tls, &self->client_tls, err);
+    if (st == STATUS_OK)
         st = open_state(self, err);
     if (st == STATUS_OK)
         st = open_ingest(self, err);
@@ -256,10 +261,11 @@ static enum status logger_start(struct service *service, void *state, struct err
     open_store(self);
     open_file_sink(self);
     query_attach(self->api.query, self->api.ingest, self->api.store);
-    self->auth = auth_new(loop, self->settings->controller, &self->cluster_key);
+    self->auth = auth_new(loop, self->settings->controller, self->client_tls, &self->cluster_key);
     self->server = rpc_server_new(
         loop, &(struct rpc_server_options){.ping_interval_min_ms = PING_INTERVAL_MIN_MS,
-                                           .pings_without_calls = true});
+                                           .pings_without_calls = true,
+                                           .tls = self->server_tls});
     rpc_server_set_authorizer(self->server, auth_authorize, self->auth);
     api_register(&self->api, self->server);
     rpc_server_add_health(self->server);

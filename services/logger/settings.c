@@ -47,6 +47,8 @@ const struct conf_option logger_options[] = {
            "how long a tail waits for missing lines when its task is over"),
     OPTION("unknown-wait", CONF_DURATION, "2s", 0, 60000, unknown_wait_ms,
            "how long a task that was made a moment ago may be unknown here"),
+    SERVICE_TLS_LISTEN_OPTIONS(struct logger_settings, tls),
+    SERVICE_TLS_OPTIONS(struct logger_settings, tls),
 };
 const size_t logger_option_count = ARRAY_LEN(logger_options);
 

@@ -2,10 +2,11 @@
 #ifndef LOGGER_SETTINGS_H
 #define LOGGER_SETTINGS_H
 /* Options of plankton-logger. */
-#include "service/service.h"
+#include "service/tls.h"
 
 struct logger_settings {
     struct service_settings service; /* first */
+    struct service_tls_settings tls;
     const char *listen, *controller, *cluster_key_file, *state_dir, *database, *file_sink,
         *file_sink_records, *file_sink_fsync;
     int64_t file_sink_rotate_bytes, file_sink_keep;

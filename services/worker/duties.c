@@ -69,6 +69,7 @@ static enum status spool_start(struct service *service, void *state, struct erro
         .spool_bytes = (uint64_t)worker->settings->spool_bytes,
         .reconnect_ms = (uint64_t)worker->settings->reconnect_ms,
         .authorization = worker->authorization,
+        .tls = worker->tls,
         .before_release = before_release,
         .userdata = worker,
     };

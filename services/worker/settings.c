@@ -50,6 +50,7 @@ static const struct conf_option options[] = {
            "are forgotten"),
     OPTION("spool-bytes", CONF_BYTES, "1Gi", 64 << 10, INT64_MAX, spool_bytes,
            "log lines kept while the logger is away; beyond it the oldest are dropped, visibly"),
+    SERVICE_TLS_OPTIONS(struct worker_settings, tls),
 };
 const struct conf_program worker_conf = {
     .program = "worker",
@@ -109,6 +110,9 @@ enum status worker_settings_apply(struct worker *worker, struct error *err)
         return error_set(err, STATUS_FAILED_PRECONDITION,
                          "--task-user needs a worker that runs as root");
     enum status st = check_labels(settings->labels, err);
+    if (st != STATUS_OK)
+        return st;
+    st = service_tls_client(worker->service, &settings->tls, &worker->tls, err);
     if (st != STATUS_OK)
         return st;
     if (settings->key_file)

@@ -8,7 +8,7 @@
  * what waits for its acknowledgement executor  processes of attempts session   the streams to the
  * controllers
  */
-#include "service/service.h"
+#include "service/tls.h"
 #include "spool/journal.h"
 #include "spool/state_dir.h"
 
@@ -19,6 +19,7 @@ struct executor;
 
 struct worker_settings {
     struct service_settings service; /* first: service_main's own */
+    struct service_tls_settings tls;
     const char *controller, *logger, *key_file, *name, *labels, *state_dir, *task_user, *path;
     int64_t slots, process_slots, credit, task_files;
     int64_t grace_ms, reconnect_ms, keepalive_ms, gone_ms;
@@ -30,6 +31,7 @@ struct worker {
     struct loop *loop;
     const struct worker_settings *settings;
     char *authorization; /* "Bearer …" or NULL */
+    struct net_tls *tls; /* to dial with, the service's; NULL = plaintext */
     int process_slots;   /* settings, or 4 for each core */
     struct state_dir dir;
     struct journal *journal;

@@ -208,10 +208,10 @@ uint64_t relay_lag(const struct relay *relay)
 }
 
 struct relay *relay_new(struct loop *loop, struct host *host, const char *logger_address,
-                        const struct cluster_key *key)
+                        struct net_tls *tls, const struct cluster_key *key)
 {
     struct relay *relay = mem_zalloc(sizeof *relay);
-    struct rpc_channel_options options = {0};
+    struct rpc_channel_options options = {.tls = tls};
     char credential[API_KEY_TEXT_BYTES];
 
     relay->loop = loop;

@@ -43,6 +43,7 @@ struct logs_options {
     uint64_t spool_bytes;
     uint64_t reconnect_ms; /* longest pause between two tries */
     const char *authorization;
+    struct net_tls *tls; /* to dial with; NULL = plaintext */
     /* Lines of a whole segment are about to leave the disk: note the last numbers of what still
      * runs. */
     void (*before_release)(void *userdata);

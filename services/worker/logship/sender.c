@@ -142,6 +142,7 @@ void sender_start(struct logs *logs)
         .authorization = logs->authorization,
         .backoff_max_ms = logs->options.reconnect_ms,
         .keepalive_ms = KEEPALIVE_MS,
+        .tls = logs->options.tls,
     };
 
     sender->channel = rpc_channel_new(logs->loop, logs->address, &options);

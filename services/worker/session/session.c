@@ -147,6 +147,7 @@ static void stream_init(struct stream *stream, struct session *session, const ch
         .backoff_max_ms = (uint64_t)settings->reconnect_ms,
         .keepalive_ms = (uint64_t)settings->keepalive_ms,
         .keepalive_timeout_ms = (uint64_t)settings->keepalive_ms,
+        .tls = session->worker->tls,
     };
 
     stream->session = session;

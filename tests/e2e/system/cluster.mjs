@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A whole system for end-to-end tests: private PostgreSQL, controller, logger, gateway, workers, each a process of its own that can be
 // killed, stopped and started again. Loopback only, free ports, own directories; everything ends with stop().
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -49,8 +49,42 @@ function apiKey() {
   return `pk_${randomBytes(32).toString('base64url')}`;
 }
 
+/** An authority in a folder, and certificates of it for loopback: what the openssl command makes. */
+export class Authority {
+  constructor(dir) {
+    this.dir = dir;
+    mkdirSync(dir, { recursive: true });
+    this.#openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1', '-subj', '/CN=test authority',
+      '-addext', 'keyUsage=critical,keyCertSign,cRLSign', '-keyout', this.path('ca.key'), '-out', this.path('ca.pem'));
+  }
+
+  path(file) {
+    return join(this.dir, file);
+  }
+
+  read(file) {
+    return readFileSync(this.path(file));
+  }
+
+  #openssl(...args) {
+    execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  }
+
+  /** NAME.pem and NAME.key, with spiffe://test/NAME; written over those of before in one move each. */
+  issue(name, days = 1) {
+    const ext = this.path(`${name}.ext`);
+    writeFileSync(ext, `subjectAltName=IP:127.0.0.1,DNS:localhost,URI:spiffe://test/${name}\n`);
+    this.#openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${name}`, '-keyout', this.path('new.key'),
+      '-out', this.path('new.csr'));
+    this.#openssl('x509', '-req', '-in', this.path('new.csr'), '-CA', this.path('ca.pem'), '-CAkey', this.path('ca.key'), '-CAcreateserial',
+      '-days', String(days), '-extfile', ext, '-out', this.path('new.pem'));
+    renameSync(this.path('new.key'), this.path(`${name}.key`));
+    renameSync(this.path('new.pem'), this.path(`${name}.pem`));
+  }
+}
+
 export class Cluster {
-  static async start({ workers = 1, settings = quick, logger = !process.env.NO_LOGGER, fsync = false, standby = false } = {}) {
+  static async start({ workers = 1, settings = quick, logger = !process.env.NO_LOGGER, fsync = false, standby = false, tls = false } = {}) {
     const cluster = new Cluster();
     cluster.settings = settings;
     cluster.dir = mkdtempSync(join(tmpdir(), 'plankton-e2e-'));
@@ -63,6 +97,10 @@ export class Cluster {
     secret('worker.key', `${cluster.workerKey}\n`);
     secret('cluster.key', randomBytes(32));
     mkdirSync(join(cluster.dir, 'log'));
+    if (tls) {
+      cluster.authority = new Authority(join(cluster.dir, 'tls'));
+      for (const name of ['controller', 'logger', 'gateway', 'worker', 'client']) cluster.authority.issue(name);
+    }
     chmodSync(cluster.dir, 0o700);
     try {
       await cluster.#postgres(fsync);
@@ -156,11 +194,19 @@ export class Cluster {
     return ['plankton-worker', [`--controller=${controllers}`, `--key-file=${path('worker.key')}`, `--state-dir=${path(name)}`, `--name=${name}`], {}];
   }
 
+  /** Mutual TLS everywhere: each kind of program has its certificate. */
+  #tls(kind) {
+    const path = (file) => this.authority.path(file);
+    if (!this.authority) return [];
+    return [`--tls-ca=${path('ca.pem')}`, `--tls-certificate=${path(`${kind}.pem`)}`, `--tls-key=${path(`${kind}.key`)}`,
+      ...(kind === 'controller' || kind === 'logger' ? [`--tls-client-ca=${path('ca.pem')}`] : [])];
+  }
+
   spawn(name) {
     const [program, args, env] = this.#args(name);
     const kind = name.split('-')[0];
     const log = join(this.dir, 'log', `${name}.log`);
-    const child = spawn(join(bin, this.settings.programs?.[kind] ?? program), [...args, ...(this.settings[kind] ?? [])], {
+    const child = spawn(join(bin, this.settings.programs?.[kind] ?? program), [...args, ...this.#tls(kind), ...(this.settings[kind] ?? [])], {
       env: { PATH: process.env.PATH, HOME: this.dir, ...env, ...(this.settings.env?.[kind] ?? {}) }, stdio: ['ignore', 'pipe', 'pipe'] });
     const keep = (chunk) => appendFileSync(log, chunk);
     child.stdout.on('data', keep);

@@ -14,8 +14,8 @@ const { v1 } = grpc.loadPackageDefinition(definition).plankton;
 export { grpc };
 
 /** client.call('SubmitTask', request, {deadline}) as a promise; errors keep code and details. */
-export function connect(service, address, key) {
-  const client = new v1[service](address, grpc.credentials.createInsecure());
+export function connect(service, address, key, credentials = grpc.credentials.createInsecure()) {
+  const client = new v1[service](address, credentials);
   const metadata = new grpc.Metadata();
   if (key) metadata.set('authorization', `Bearer ${key}`);
   return {

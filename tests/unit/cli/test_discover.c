@@ -31,6 +31,9 @@ static void setup(void)
     unsetenv("PLANKTON_CONTROLLER");
     unsetenv("PLANKTON_LOGGER");
     unsetenv("PLANKTON_KEY");
+    unsetenv("PLANKTON_TLS");
+    unsetenv("PLANKTON_TLS_CA");
+    unsetenv("PLANKTON_TLS_CERTIFICATE");
 }
 
 static void teardown(void)
@@ -123,6 +126,28 @@ START_TEST(what_is_missing_is_said)
 }
 END_TEST
 
+START_TEST(tls_is_of_the_flags_and_else_of_the_variables_but_not_of_a_data_directory)
+{
+    struct connection_settings flags = {.controller = "c:1", .key = "k", .tls_ca = "flag.pem"};
+
+    setenv("PLANKTON_TLS_CA", "variable.pem", 1);
+    setenv("PLANKTON_TLS_CERTIFICATE", "variable.crt", 1);
+    ck_assert_int_eq(find(flags), STATUS_OK);
+    ck_assert(client.uses_tls);
+    ck_assert_str_eq(client.tls_options.ca_file, "flag.pem");
+    ck_assert_str_eq(client.tls_options.certificate_file, "variable.crt");
+    put("endpoints.json", ENDPOINTS);
+    put("admin.key", "pk_dir\n");
+    ck_assert_int_eq(find((struct connection_settings){.data_dir = dir}), STATUS_OK);
+    ck_assert(!client.uses_tls);
+    unsetenv("PLANKTON_TLS_CA");
+    unsetenv("PLANKTON_TLS_CERTIFICATE");
+    flags = (struct connection_settings){.controller = "c:1", .key = "k", .tls_key = "k.pem"};
+    ck_assert_int_eq(find(flags), STATUS_INVALID_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(err.message, "--tls-ca"));
+}
+END_TEST
+
 Suite *discover_suite(void)
 {
     Suite *suite = suite_create("discover");
@@ -134,6 +159,7 @@ Suite *discover_suite(void)
     tcase_add_test(tc, variables_win_over_the_default_directory_only);
     tcase_add_test(tc, a_key_file_is_read_without_its_newline);
     tcase_add_test(tc, what_is_missing_is_said);
+    tcase_add_test(tc, tls_is_of_the_flags_and_else_of_the_variables_but_not_of_a_data_directory);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -40,6 +40,9 @@ void *service_settings(struct service *service);
 /* /readyz says 503 with this text until it is set to NULL. One slot per duty name. */
 void service_not_ready(struct service *service, const char *duty, const char *why);
 void service_duty_stopped(struct service *service, const char *duty);
+/* Called at SIGHUP, in the order of these calls: something outside has changed and is to be read
+ * again. At most 8. */
+void service_on_hangup(struct service *service, void (*fn)(void *userdata), void *userdata);
 /* Ends the program as SIGTERM does; status 1 when failed. */
 void service_shutdown(struct service *service, bool failed);
 const char *service_ops_address(const struct service *service); /* with the real port, "" = none */

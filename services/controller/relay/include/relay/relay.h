@@ -10,9 +10,11 @@
 #include "host/host.h"
 #include "token/token.h"
 
+struct net_tls;
 struct relay;
+/* tls: what to dial with; NULL = plaintext. */
 struct relay *relay_new(struct loop *loop, struct host *host, const char *logger_address,
-                        const struct cluster_key *key);
+                        struct net_tls *tls, const struct cluster_key *key);
 /* From the host. epoch 0: not owned any more. */
 void relay_shard(struct relay *relay, uint16_t shard, uint32_t epoch, uint64_t event_acked);
 void relay_events(struct relay *relay, const struct store_events *events);
