@@ -14,6 +14,7 @@ int main(void)
     suite_add_tcase(suite, call_tests());
     suite_add_tcase(suite, compress_tests());
     suite_add_tcase(suite, service_tests());
+    suite_add_tcase(suite, readme_tests());
     suite_add_tcase(suite, channel_tests());
     suite_add_tcase(suite, raw_tests());
     suite_add_tcase(suite, tls_tests());

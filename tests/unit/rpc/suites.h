@@ -8,6 +8,7 @@ TCase *wire_tests(void);
 TCase *call_tests(void);
 TCase *compress_tests(void);
 TCase *service_tests(void);
+TCase *readme_tests(void);
 TCase *channel_tests(void);
 TCase *raw_tests(void);
 TCase *glue_tests(void);
