@@ -32,8 +32,9 @@ struct rpc_server *rpc_server_new(struct loop *loop, const struct rpc_server_opt
     if (server->options.connections_max == 0)
         server->options.connections_max = RPC_CONNECTIONS_MAX;
     rpc__end_init(&server->end, loop, true,
-                  server->options.message_bytes_max ? server->options.message_bytes_max
-                                                    : RPC_MESSAGE_BYTES_MAX);
+                  server->options.message_bytes_max
+                      ? MIN_OF(server->options.message_bytes_max, (size_t)UINT32_MAX)
+                      : RPC_MESSAGE_BYTES_MAX);
     if (server->options.answer_timeout_ms == 0)
         server->options.answer_timeout_ms = RPC_ANSWER_TIMEOUT_MS;
     server->sweep_timer = loop_timer_new(loop, sweep_cb, server);

@@ -7,7 +7,7 @@ import {
   ACK, CANCEL, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GET, GOAWAY, HEADERS, MAX_CONCURRENT_STREAMS, NO_ERROR, PADDED, PING, POST, RST_STREAM,
   SETTINGS, Connection, PREFACE, connect, frame, grpc, headers, message, padded, ping, rst, settings,
 } from './http2/frames.mjs';
-import { BIDI, CLIENT_STREAM, UNARY, delayed, normalCall, startServer } from './http2/server.mjs';
+import { BIDI, CLIENT_STREAM, UNARY, delayed, normalCall, replyOf, startServer } from './http2/server.mjs';
 
 const EVERY_STREAM = 0x7fffffff;
 const UNAVAILABLE = '14';
@@ -15,6 +15,7 @@ const sleep = (ms) => new Promise((done) => { setTimeout(done, ms); });
 const call = (stream, ms = 0) => Buffer.concat([headers(stream, grpc(UNARY), END_HEADERS), frame(DATA, END_STREAM, stream, ms ? delayed(ms) : message())]);
 const open = (stream) => headers(stream, grpc(BIDI), END_HEADERS);
 const isAnswer = (stream) => (f) => f.type === DATA && f.stream === stream && f.payload.length >= 5;
+const megabyte = replyOf(1000000);
 const isGoaway = (f) => f.type === GOAWAY;
 const isPing = (f) => f.type === PING && !(f.flags & ACK);
 const pong = (f) => frame(PING, ACK, 0, f.payload);
@@ -91,7 +92,7 @@ describe('graceful stop', () => {
   });
   withServer('h2_after_the_grace what a client does not take is reset', {}, async (server) => {
     const c = await connect(server.port);
-    c.send(open(1), frame(DATA, 0, 1, message(Buffer.concat([Buffer.from([6 << 3]), Buffer.from([0xc0, 0x84, 0x3d])])))); // a reply of 1 MB, window 64 KiB
+    c.send(open(1), frame(DATA, 0, 1, megabyte)); // its window is 64 KiB
     await c.wait(isAnswer(1), 'the first of it');
     const stopped = server.stop();
     c.send(pong(await c.wait(isPing, 'PING')));
@@ -221,6 +222,13 @@ describe('settings and windows', () => {
     assert.ok(values[MAX_CONCURRENT_STREAMS] >= 1000);
     await c.wait((f) => f.type === SETTINGS && f.flags & ACK, 'the acknowledgement');
     c.destroy();
+  });
+  withServer('d2_deadline reaches a client that gives no window', {}, async (server) => {
+    const c = await connect(server.port);
+    c.send(headers(1, [...grpc(BIDI), ['grpc-timeout', '300m']], END_HEADERS), frame(DATA, 0, 1, megabyte));
+    await c.wait(isAnswer(1), 'the first of the reply');
+    await c.wait((f) => f.type === HEADERS && f.stream === 1 && f.flags & END_STREAM, 'the trailers');
+    assert.equal((await server.settled()).open, 0);
   });
   // What nobody reads counts against the connection's window too: it must come back, or the connection dies slowly.
   const returned = (name, begin, { flags = 0, part, end = () => Buffer.alloc(0) } = {}) => withServer(`h7_window_comes_back: ${name}`, {}, async (server) => {

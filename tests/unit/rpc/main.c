@@ -22,6 +22,7 @@ int main(void)
     suite_add_tcase(suite, client_retry_tests());
     suite_add_tcase(suite, client_connection_tests());
     suite_add_tcase(suite, client_call_tests());
+    suite_add_tcase(suite, server_conn_tests());
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

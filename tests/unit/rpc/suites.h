@@ -17,5 +17,6 @@ TCase *client_answer_tests(void);
 TCase *client_retry_tests(void);
 TCase *client_connection_tests(void);
 TCase *client_call_tests(void);
+TCase *server_conn_tests(void);
 
 #endif

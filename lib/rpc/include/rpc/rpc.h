@@ -117,7 +117,7 @@ struct rpc_server_options {
      * While it has no call 2 h, unless pings_without_calls. */
     uint64_t ping_interval_min_ms;
     bool pings_without_calls;
-    struct net_tls *tls; /* a server\'s context (net/tls.h), referenced; NULL = plaintext */
+    struct net_tls *tls; /* a server's context (net/tls.h), referenced; NULL = plaintext */
     enum rpc_compression compression; /* of messages from 1 KiB on, to clients that accept it;
                                          default RPC_IDENTITY */
 };
