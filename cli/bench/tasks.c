@@ -228,8 +228,8 @@ static enum status outcome(struct tasks *tasks, struct error *err)
 enum status bench_tasks(struct bench *bench, struct error *err)
 {
     struct client *client = &bench->client;
-    const struct rpc_channel_options options = {.authorization = client->authorization,
-                                                .tls = client->tls};
+    const struct rpc_channel_options options =
+        rpc_channel_defaults(client->authorization, client->tls);
     struct tasks tasks = {.bench = bench, .n = (size_t)bench->settings->tasks};
     enum status st;
 

@@ -169,8 +169,8 @@ static enum status run_all(struct workflows *all, size_t at_a_time, struct error
            !client->interrupted)
         loop_run(client->loop);
     uint64_t us = clock_monotonic_us() - from_us;
-    const struct rpc_channel_options options = {.authorization = client->authorization,
-                                                .tls = client->tls};
+    const struct rpc_channel_options options =
+        rpc_channel_defaults(client->authorization, client->tls);
     all->closing = true;
     rpc_channel_free(client->controller_channel); /* ends what is open, while `all` is there */
     client->controller_channel = rpc_channel_new(client->loop, client->controller, &options);

@@ -20,8 +20,7 @@ enum status client_open(const struct invocation *in, struct client *ret, struct 
         if (!ret->tls)
             return err->status;
     }
-    const struct rpc_channel_options options = {.authorization = ret->authorization,
-                                                .tls = ret->tls};
+    const struct rpc_channel_options options = rpc_channel_defaults(ret->authorization, ret->tls);
     ret->loop = loop_new();
     ret->controller_channel = rpc_channel_new(ret->loop, ret->controller, &options);
     if (ret->logger)

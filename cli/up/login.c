@@ -33,11 +33,11 @@ struct login *login_start(struct loop *loop, const char *controller, const char 
     char authorization[160];
     Google__Protobuf__Duration lifetime = GOOGLE__PROTOBUF__DURATION__INIT;
     Plankton__V1__CreateKeyRequest request = PLANKTON__V1__CREATE_KEY_REQUEST__INIT;
-    struct rpc_channel_options options = {0};
+    struct rpc_channel_options options;
     struct rpc_call_options call = {.timeout_ms = LOGIN_TIMEOUT_MS, .wait_for_ready = true};
 
     snprintf(authorization, sizeof authorization, "Bearer %s", admin_key);
-    options.authorization = authorization;
+    options = rpc_channel_defaults(authorization, NULL);
     login->done = done;
     login->userdata = userdata;
     login->channel = rpc_channel_new(loop, controller, &options);

@@ -58,7 +58,7 @@ enum status backends_start(struct gateway *gateway, struct error *err)
         [SERVICES_CONTROLLER] = gateway->settings->controller,
         [SERVICES_LOGGER] = gateway->settings->logger,
     };
-    struct rpc_channel_options options = {0};
+    struct rpc_channel_options options = rpc_channel_defaults(NULL, NULL);
 
     enum status st =
         service_tls_client(gateway->service, &gateway->settings->tls, &options.tls, err);

@@ -16,14 +16,10 @@
 #define BACKOFF_MULTIPLIER 1.6
 #define BACKOFF_JITTER 0.2
 #define KEEPALIVE_TIMEOUT_MS 5000
+#define OWN_KEEPALIVE_MS 20000
+#define OWN_ATTEMPTS_MAX 4
 #define KEEPALIVE_MAX_MS 3600000 /* that complaints can make it grow to */
 #define STEADY_US 1000000        /* a connection that lived shorter did not last */
-
-const struct rpc_channel_options rpc_channel_defaults = {
-    .keepalive_ms = 20000,
-    .keepalive_timeout_ms = 10000,
-    .retry = {.attempts_max = 4, .statuses = 1u << STATUS_UNAVAILABLE},
-};
 
 static void channel_try_next(struct rpc_channel *channel);
 static void channel_start_round(struct rpc_channel *channel);
@@ -153,6 +149,16 @@ void rpc_channel_on_state(struct rpc_channel *channel,
 {
     channel->on_state = fn;
     channel->on_state_userdata = userdata;
+}
+
+struct rpc_channel_options rpc_channel_defaults(const char *authorization, struct net_tls *tls)
+{
+    return (struct rpc_channel_options){
+        .authorization = authorization,
+        .tls = tls,
+        .keepalive_ms = OWN_KEEPALIVE_MS,
+        .retry = {.attempts_max = OWN_ATTEMPTS_MAX, .statuses = 1u << STATUS_UNAVAILABLE},
+    };
 }
 
 /* ---- rounds ---- */

@@ -145,15 +145,15 @@ struct auth *auth_new(struct loop *loop, const char *controller, struct net_tls 
                       const struct cluster_key *key)
 {
     struct auth *auth = mem_zalloc(sizeof *auth);
+    struct rpc_channel_options options;
     char credential[API_KEY_TEXT_BYTES];
 
     auth->key = key;
     map_init(&auth->known);
     service_credential_make(key, credential);
     snprintf(auth->authorization, sizeof auth->authorization, "%s%s", BEARER, credential);
-    auth->channel = rpc_channel_new(
-        loop, controller,
-        &(struct rpc_channel_options){.authorization = auth->authorization, .tls = tls});
+    options = rpc_channel_defaults(auth->authorization, tls);
+    auth->channel = rpc_channel_new(loop, controller, &options);
     return auth;
 }
 

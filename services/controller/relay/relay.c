@@ -211,7 +211,7 @@ struct relay *relay_new(struct loop *loop, struct host *host, const char *logger
                         struct net_tls *tls, const struct cluster_key *key)
 {
     struct relay *relay = mem_zalloc(sizeof *relay);
-    struct rpc_channel_options options = {.tls = tls};
+    struct rpc_channel_options options;
     char credential[API_KEY_TEXT_BYTES];
 
     relay->loop = loop;
@@ -219,7 +219,7 @@ struct relay *relay_new(struct loop *loop, struct host *host, const char *logger
     relay->retry_ms = RETRY_MS_MIN;
     service_credential_make(key, credential);
     snprintf(relay->authorization, sizeof relay->authorization, "Bearer %s", credential);
-    options.authorization = relay->authorization;
+    options = rpc_channel_defaults(relay->authorization, tls);
     relay->channel = rpc_channel_new(loop, logger_address, &options);
     relay->retry = loop_timer_new(loop, relay_connect, relay);
     loop_timer_start(relay->retry, 0, 0);

@@ -138,13 +138,11 @@ static void sender_retry_cb(void *userdata)
 void sender_start(struct logs *logs)
 {
     struct sender *sender = &logs->sender;
-    struct rpc_channel_options options = {
-        .authorization = logs->authorization,
-        .backoff_max_ms = logs->options.reconnect_ms,
-        .keepalive_ms = KEEPALIVE_MS,
-        .tls = logs->options.tls,
-    };
+    struct rpc_channel_options options =
+        rpc_channel_defaults(logs->authorization, logs->options.tls);
 
+    options.backoff_max_ms = logs->options.reconnect_ms;
+    options.keepalive_ms = KEEPALIVE_MS;
     sender->channel = rpc_channel_new(logs->loop, logs->address, &options);
     sender->retry = loop_timer_new(logs->loop, sender_retry_cb, logs);
     sender->next_number = 1;

@@ -141,15 +141,12 @@ static void stream_init(struct stream *stream, struct session *session, const ch
 {
     struct loop *loop = session->worker->loop;
     const struct worker_settings *settings = session->worker->settings;
-    struct rpc_channel_options options = {
-        .authorization = session->worker->authorization,
-        .connect_timeout_ms = WELCOME_TIMEOUT_MS,
-        .backoff_max_ms = (uint64_t)settings->reconnect_ms,
-        .keepalive_ms = (uint64_t)settings->keepalive_ms,
-        .keepalive_timeout_ms = (uint64_t)settings->keepalive_ms,
-        .tls = session->worker->tls,
-    };
+    struct rpc_channel_options options =
+        rpc_channel_defaults(session->worker->authorization, session->worker->tls);
 
+    options.connect_timeout_ms = WELCOME_TIMEOUT_MS;
+    options.backoff_max_ms = (uint64_t)settings->reconnect_ms;
+    options.keepalive_ms = options.keepalive_timeout_ms = (uint64_t)settings->keepalive_ms;
     stream->session = session;
     stream->address = address;
     list_init(&stream->uplink.outbox);

@@ -408,11 +408,14 @@ static size_t resolve(const char *host, const char *port, char out[][RPC_ADDRESS
     return record_count;
 }
 
+static rpc_resolver_fn system_resolver;
+
 static void name_begin(struct fixture *f, struct peer *peer, const char *target)
 {
     peer_begin(peer, f);
     rpc_channel_free(f->channel);
     f->channel = rpc_channel_new(f->loop, target, &f->channel_options);
+    system_resolver = rpc__resolver;
     rpc__resolver = resolve;
     resolved = resolving_most = 0;
     resolve_delay_us = 0;
@@ -420,6 +423,12 @@ static void name_begin(struct fixture *f, struct peer *peer, const char *target)
     snprintf(records[1], sizeof records[1], "127.0.0.1:2");
     snprintf(records[2], sizeof records[2], "%s", peer->address);
     record_count = 3;
+}
+
+static void name_end(struct fixture *f, struct peer *peer)
+{
+    rpc__resolver = system_resolver;
+    end_all(f, peer);
 }
 
 START_TEST(name_with_several_records_uses_the_first_that_works)
@@ -433,7 +442,7 @@ START_TEST(name_with_several_records_uses_the_first_that_works)
     ck_assert_uint_eq(peer.conn_count, 1);
     ck_assert_int_eq(resolved, 1);
     ck_assert_str_eq(peer_header(&peer.requests[0], ":authority"), "many.test:80");
-    end_all(&f, &peer);
+    name_end(&f, &peer);
 }
 END_TEST
 
@@ -448,7 +457,7 @@ START_TEST(record_that_accepts_and_is_silent_is_passed_over)
     call_gives(&f, STATUS_OK);
     ck_assert_uint_eq(silent.conn_count, 1);
     peer_end(&silent);
-    end_all(&f, &peer);
+    name_end(&f, &peer);
 }
 END_TEST
 
@@ -468,7 +477,7 @@ START_TEST(name_is_resolved_anew_at_each_round)
     ck_assert_int_eq(resolved, 2);
     ck_assert_uint_eq(peer.conn_count, 1);
     peer_end(&moved);
-    end_all(&f, &peer);
+    name_end(&f, &peer);
 }
 END_TEST
 
@@ -493,7 +502,7 @@ START_TEST(slow_resolver_blocks_nothing_and_is_asked_once_at_a_time)
     fixture_wait(&f); /* what the resolver said late still counts */
     ck_assert_int_eq(patient.status, STATUS_OK);
     ck_assert_int_eq(resolving_most, 1);
-    end_all(&f, &peer);
+    name_end(&f, &peer);
 }
 END_TEST
 
@@ -514,7 +523,7 @@ START_TEST(channel_may_go_while_a_name_is_resolved)
     while (resolving > 0)
         fixture_run_ms(&f, 20);
     fixture_run_ms(&f, 20);
-    end_all(&f, &peer);
+    name_end(&f, &peer);
 }
 END_TEST
 
@@ -537,7 +546,7 @@ START_TEST(unknown_name_says_so_and_the_next_target_is_tried)
     f.channel = rpc_channel_new(f.loop, both, NULL);
     call_gives(&f, STATUS_OK);
     ck_assert_str_eq(peer_header(&peer.requests[0], ":authority"), peer.address);
-    end_all(&f, &peer);
+    name_end(&f, &peer);
 }
 END_TEST
 

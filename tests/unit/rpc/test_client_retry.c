@@ -498,7 +498,7 @@ START_TEST(channels_default_is_for_methods_that_change_nothing)
 
     get.idempotent = true;
     for (size_t i = 0; i < 2; i++) {
-        struct fixture f = {.channel_options = rpc_channel_defaults};
+        struct fixture f = {.channel_options = rpc_channel_defaults(NULL, NULL)};
         struct peer peer = {.on_end = fail_twice};
         struct outcome out;
         Plankton__Test__EchoRequest request = INIT;

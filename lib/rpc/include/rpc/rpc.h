@@ -199,8 +199,9 @@ struct rpc_channel_options {
     struct rpc_retry retry;    /* of methods that change nothing (their http rule is GET) */
     struct net_tls *tls;       /* a client\'s context (net/tls.h), referenced; NULL = plaintext */
 };
-/* What Plankton's own programs use: keepalive, and UNAVAILABLE is tried again. */
-extern const struct rpc_channel_options rpc_channel_defaults;
+/* What Plankton's own programs use: pings after 20 s of silence while there are calls, and up to
+ * four tries for what ends UNAVAILABLE. Either may be NULL. */
+struct rpc_channel_options rpc_channel_defaults(const char *authorization, struct net_tls *tls);
 /* Connects on first use and again by itself. target: "host:port", "dns:///host:port",
  * "[v6]:port", "unix:/path", or several separated by commas: the first that works, a name giving as
  * many as it has records. It is kept until it is lost; then the walk begins anew, with names
