@@ -26,7 +26,7 @@ export const ours = { server: [join(bin, 'grpc-interop-server')], client: [join(
 const python = process.env.PLANKTON_PYTHON ?? '/usr/bin/python3';
 export const inPython = { server: [python, join(here, 'peers/server.py')], client: [python, join(here, 'peers/client.py')] };
 export const inNode = { server: [process.execPath, join(here, 'peers/server.mjs')], client: [process.execPath, join(here, 'peers/client.mjs')] };
-const SOAK_FLAGS = ['--soak_iterations=100', '--soak_overall_timeout_seconds=30', '--soak_per_iteration_max_acceptable_latency_ms=2000'];
+const SOAK_FLAGS = ['--soak_iterations=25', '--soak_overall_timeout_seconds=30', '--soak_per_iteration_max_acceptable_latency_ms=2000'];
 
 /** A certificate for "interop.test", which is not where the servers are, by an authority of its own. */
 export async function makeCertificates() {

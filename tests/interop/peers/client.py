@@ -16,7 +16,7 @@ from testing import INITIAL, SERVICE, TRAILING, BoolValue, messages_pb2
 REQUEST_SIZES, RESPONSE_SIZES = (27182, 8, 1828, 45904), (31415, 9, 2653, 58979)
 LARGE_REQUEST, LARGE_RESPONSE = 271828, 314159
 LIMIT_S = 10
-SOAK_CALLS, SOAK_LATENCY_S = 100, 2
+SOAK_CALLS, SOAK_LATENCY_S = 25, 2
 TEST_MESSAGE = "This is a test message"
 SPECIAL_MESSAGE = "\t\ntest with whitespace\r\nand Unicode BMP \u263a and non-BMP \U0001f608\t\n"
 
