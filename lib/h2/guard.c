@@ -55,17 +55,21 @@ void h2__count_oversized(struct h2_conn *conn)
 
 void h2__count_ping(struct h2_conn *conn)
 {
-    uint64_t now_us, interval_ms = conn->ping_interval_min_ms;
+    uint64_t interval_ms = conn->ping_interval_min_ms, last_us = conn->pinged_us;
+    uint64_t now_us = clock_monotonic_us();
 
+    conn->pinged_us = now_us;
+    /* The first one after we sent something: peers measure the bandwidth so, some with a PING for
+     * each round trip as long as data comes. */
+    if (last_us == 0)
+        return;
+    h2__count_cheap(conn);
     if (!conn->server || interval_ms == H2_OFF)
         return;
     if (conn->stream_count == 0 && !conn->pings_without_streams)
         interval_ms = MAX_OF(interval_ms, (uint64_t)H2_PING_INTERVAL_IDLE_MS);
-    now_us = clock_monotonic_us();
-    if (conn->pinged_us != 0 && now_us - conn->pinged_us < interval_ms * 1000u &&
-        ++conn->ping_strikes > H2_PING_STRIKES_MAX)
+    if (now_us - last_us < interval_ms * 1000u && ++conn->ping_strikes > H2_PING_STRIKES_MAX)
         h2__condemn(conn, H2_END_PINGS, NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
-    conn->pinged_us = now_us;
 }
 
 size_t h2_bytes(const struct h2_conn *conn)

@@ -228,7 +228,6 @@ static void conn_say_last(struct h2_conn *conn)
 static void ping_received(struct h2_conn *conn, const nghttp2_frame *frame)
 {
     if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) {
-        h2__count_cheap(conn);
         h2__count_ping(conn);
     } else if (memcmp(frame->ping.opaque_data, NOTICE_PING, PING_BYTES) == 0) {
         if (conn->wait == H2_WAIT_NOTICE)

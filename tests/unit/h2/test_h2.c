@@ -19,6 +19,7 @@ struct fixture {
     size_t body_bytes, received, headers_seen, opened, closed, lost, raw_received;
     uint32_t error_code;
     char lost_why[96];
+    size_t rounds; /* requests that follow each other, with a PING between them */
     bool ready, stop_on_lost, answer_late;
     struct slice raw_send;
 };
@@ -119,6 +120,16 @@ static void client_ready(struct h2_conn *conn, void *userdata)
     h2_stream_end(&f->request, NULL, 0);
 }
 
+static void next_round(void *userdata)
+{
+    struct fixture *f = userdata;
+
+    if (!f->client)
+        return;
+    h2_ping(f->client);
+    client_ready(f->client, f);
+}
+
 static void client_closed(struct h2_stream *stream, uint32_t error_code)
 {
     struct fixture *f = CONTAINER_OF(stream, struct fixture, request);
@@ -126,7 +137,11 @@ static void client_closed(struct h2_stream *stream, uint32_t error_code)
     f->closed++;
     f->error_code = error_code;
     h2_stream_fini(stream);
-    loop_stop(f->loop);
+    h2_stream_init(stream);
+    if (f->closed < f->rounds && error_code == H2_NO_ERROR)
+        loop_defer(f->loop, next_round, f);
+    else
+        loop_stop(f->loop);
 }
 
 static void client_headers(struct h2_stream *stream, enum h2_block block)
@@ -315,6 +330,22 @@ START_TEST(ping_flood_is_cut_off)
 }
 END_TEST
 
+/* As a client does that measures the bandwidth; more of them than a flood may have. */
+START_TEST(pings_beside_answers_are_no_flood)
+{
+    struct fixture f = {.rounds = 5000, .body_bytes = 100};
+
+    begin(&f);
+    net_connect(f.loop, net_listener_address(f.listener),
+                &(struct net_connect_options){.timeout_ms = 1000}, client_connected, &f);
+    loop_run(f.loop);
+    ck_assert_uint_eq(f.error_code, H2_NO_ERROR);
+    ck_assert_uint_eq(f.closed, f.rounds);
+    ck_assert_uint_eq(f.lost, 0);
+    finish(&f);
+}
+END_TEST
+
 START_TEST(settings_flood_is_cut_off)
 {
     flood_is_cut_off("\0\0\0\4\0\0\0\0\0", 9);
@@ -398,6 +429,7 @@ int main(void)
     tcase_add_test(tc, garbage_is_cut_off);
     tcase_add_test(tc, half_a_preface_times_out);
     tcase_add_test(tc, ping_flood_is_cut_off);
+    tcase_add_test(tc, pings_beside_answers_are_no_flood);
     tcase_add_test(tc, settings_flood_is_cut_off);
     tcase_add_test(tc, priority_flood_is_cut_off);
     tcase_add_test(tc, padding_is_not_data);
