@@ -113,7 +113,7 @@ static size_t parse(struct rpc_call *call, struct slice bytes)
 {
     size_t at = 0, len;
 
-    while (bytes.len - at >= RPC_PREFIX_BYTES && may_deliver(call)) {
+    while (may_deliver(call) && bytes.len - at >= RPC_PREFIX_BYTES) {
         if (!prefix_read(call, bytes.data + at, &len))
             return bytes.len;
         if (bytes.len - at - RPC_PREFIX_BYTES < len)
@@ -138,10 +138,7 @@ void rpc__input_account(struct rpc_call *call)
 
 static void give_credit(struct rpc_call *call)
 {
-    size_t held = MIN_OF(rpc__input_pending(call), call->uncredited);
-
-    if (held > 0 && may_deliver(call))
-        held = 0;
+    size_t held = may_deliver(call) ? 0 : MIN_OF(rpc__input_pending(call), call->uncredited);
 
     if (call->uncredited > held)
         h2_consume(&call->stream, call->uncredited - held);
@@ -172,10 +169,14 @@ static void pump_kept(struct rpc_call *call)
     if (call->input_closed)
         return;
     call->in_at += n;
-    if (call->in_at == call->in.len) {
-        buf_clear(&call->in);
-        call->in_at = 0;
-    }
+    if (call->in_at < call->in.len)
+        return;
+    /* After the only message nothing is gathered any more: what it was gathered in, up to twice its
+     * size, would be held until the call ends. */
+    if (!input_streams(call) && call->in.cap > RPC_INPUT_KEEP_BYTES)
+        buf_fini(&call->in);
+    buf_clear(&call->in);
+    call->in_at = 0;
 }
 
 void rpc__input(struct rpc_call *call, struct slice bytes)
@@ -201,8 +202,6 @@ void rpc__input(struct rpc_call *call, struct slice bytes)
 
 void rpc__input_pump(struct rpc_call *call)
 {
-    if (rpc__input_pending(call) == 0 && call->uncredited == 0)
-        return;
     if (call->input_closed || call->closed || !may_deliver(call))
         return;
     rpc_call_ref(call);

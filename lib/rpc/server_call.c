@@ -96,7 +96,8 @@ void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *message)
         rpc_call_finish(call);
         return;
     }
-    error_set(&err, st, "the response is larger than %u bytes", RPC_MESSAGE_BYTES_MAX);
+    error_set(&err, st, "the response is larger than %u bytes, or too many bytes wait to be read",
+              RPC_MESSAGE_BYTES_MAX);
     rpc_call_fail(call, &err);
 }
 

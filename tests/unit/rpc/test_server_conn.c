@@ -72,6 +72,23 @@ START_TEST(connection_bytes_max_ends_the_connection_and_is_counted)
 }
 END_TEST
 
+/* Message and answer, but not the buffer that the message came together in. */
+START_TEST(a_request_is_held_once)
+{
+    static uint8_t payload[7 * PAYLOAD_BYTES];
+    struct fixture f = {.server_options = {.connection_bytes_max = 20 * PAYLOAD_BYTES}};
+    struct outcome out;
+    Plankton__Test__EchoRequest request = INIT;
+
+    request.payload = (ProtobufCBinaryData){sizeof payload, payload};
+    fixture_begin(&f);
+    unary(&f, NULL, &request, &out);
+    fixture_wait(&f);
+    ck_assert_int_eq(out.status, STATUS_OK);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(every_limit_may_be_off)
 {
     struct fixture f = {.server_options = {.connections_max = RPC_OFF,
@@ -110,6 +127,7 @@ TCase *server_conn_tests(void)
     tcase_set_timeout(tc, 30);
     tcase_add_test(tc, idle_connection_ends_and_is_counted);
     tcase_add_test(tc, connection_bytes_max_ends_the_connection_and_is_counted);
+    tcase_add_test(tc, a_request_is_held_once);
     tcase_add_test(tc, every_limit_may_be_off);
     return tc;
 }
