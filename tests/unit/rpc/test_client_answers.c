@@ -51,6 +51,33 @@ START_TEST(r4_request_has_te_content_type_and_user_agent)
 }
 END_TEST
 
+static void answer_trailers_only(struct peer_request *request)
+{
+    peer_headers(request, PEER_END_STREAM,
+                 (const char *const[]){":status", "200", "content-type", "application/grpc",
+                                       "grpc-status", "9", "grpc-message", "not now", "x-echo",
+                                       "kept", NULL});
+}
+
+START_TEST(r6_one_block_gives_status_message_and_metadata)
+{
+    struct fixture f = {0};
+    struct peer peer = {.on_request = answer_trailers_only};
+    struct outcome out;
+    Plankton__Test__EchoRequest request = INIT;
+
+    peer_begin(&peer, &f);
+    expect_outcome(&f, &out);
+    plankton_test_echo_server_stream_call(f.channel, NULL, &request, &outcome_callbacks, &out);
+    fixture_wait(&f);
+    ck_assert_int_eq(out.status, STATUS_FAILED_PRECONDITION);
+    ck_assert_str_eq(out.err.message, "not now");
+    ck_assert_str_eq(out.metadata, "kept");
+    peer_end(&peer);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(r7_end_of_request_rides_the_last_data)
 {
     struct fixture f = {0};
@@ -473,6 +500,7 @@ TCase *client_answer_tests(void)
 
     tcase_set_timeout(tc, 30);
     tcase_add_test(tc, r4_request_has_te_content_type_and_user_agent);
+    tcase_add_test(tc, r6_one_block_gives_status_message_and_metadata);
     tcase_add_test(tc, r7_end_of_request_rides_the_last_data);
     tcase_add_test(tc, r8_answer_may_come_byte_by_byte);
     tcase_add_test(tc, r11_undecodable_response_is_internal);

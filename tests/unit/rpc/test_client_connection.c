@@ -304,6 +304,42 @@ static void answer_and_close(struct peer_request *request)
         peer_close(request->conn);
 }
 
+struct again {
+    struct fixture *f;
+    enum status first, second;
+    size_t ended;
+};
+
+static void again_closed(struct rpc_call *call, enum status status, const struct error *err,
+                         void *userdata)
+{
+    static const struct rpc_callbacks callbacks = {.on_close = again_closed};
+    struct again *again = userdata;
+
+    *(again->ended++ == 0 ? &again->first : &again->second) = status;
+    if (again->ended == 1)
+        plankton_test_echo_bidi_call(again->f->channel, NULL, &callbacks, again);
+}
+
+START_TEST(d6_call_on_a_channel_that_is_being_closed_fails)
+{
+    static const struct rpc_callbacks callbacks = {.on_close = again_closed};
+    struct fixture f = {0};
+    struct peer peer = {0};
+    struct again again = {.f = &f};
+
+    peer_begin(&peer, &f);
+    plankton_test_echo_bidi_call(f.channel, NULL, &callbacks, &again);
+    FIXTURE_UNTIL(&f, peer.request_count == 1);
+    rpc_channel_free(f.channel);
+    f.channel = NULL;
+    ck_assert_uint_eq(again.ended, 2);
+    ck_assert_int_eq(again.first, STATUS_CANCELLED);
+    ck_assert_int_eq(again.second, STATUS_UNAVAILABLE);
+    end_all(&f, &peer);
+}
+END_TEST
+
 START_TEST(d6_loss_of_a_connection_fails_no_new_call)
 {
     struct fixture f = {0};
@@ -603,6 +639,7 @@ TCase *client_connection_tests(void)
     tcase_add_test(tc, h4_too_many_pings_doubles_the_interval);
     tcase_add_test(tc, idle_channel_closes_its_connection_until_the_next_call);
     tcase_add_test(tc, d6_connecting_never_fails_a_call_failing_does);
+    tcase_add_test(tc, d6_call_on_a_channel_that_is_being_closed_fails);
     tcase_add_test(tc, d6_loss_of_a_connection_fails_no_new_call);
     tcase_add_test(tc, d7_backoff_grows_has_a_cap_and_ends_with_settings);
     tcase_add_test(tc, d7_peer_that_greets_and_leaves_does_not_make_us_spin);

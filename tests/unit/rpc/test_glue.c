@@ -41,6 +41,10 @@ START_TEST(methods_that_change_things_are_marked)
     ck_assert(plankton_v1_task_controller_submit_task.rejects_unknown);
     ck_assert(plankton_v1_plan_api_create_plan.rejects_unknown);
     ck_assert(!plankton_v1_task_controller_get_task.rejects_unknown);
+    /* Only what a GET reads may be sent twice without being asked. */
+    ck_assert(plankton_v1_task_controller_get_task.idempotent);
+    ck_assert(!plankton_v1_task_controller_submit_task.idempotent);
+    ck_assert(!plankton_v1_task_worker_connect.idempotent);
     ck_assert(!plankton_v1_task_worker_connect.rejects_unknown);
 }
 END_TEST
