@@ -146,14 +146,14 @@ enum status rpc__inflate(enum rpc_compression compression, struct slice bytes, s
     return STATUS_OK;
 }
 
-static z_stream *deflater_reset(enum rpc_compression compression)
+static z_stream *deflater(enum rpc_compression compression)
 {
     z_stream *z = &deflaters[compression];
-    int rc = deflater_made[compression]
-                 ? deflateReset(z)
-                 : deflateInit2(z, LEVEL, Z_DEFLATED, window_bits(compression), MEMORY_LEVEL,
-                                Z_DEFAULT_STRATEGY);
 
+    if (deflater_made[compression])
+        return z;
+    int rc = deflateInit2(z, LEVEL, Z_DEFLATED, window_bits(compression), MEMORY_LEVEL,
+                          Z_DEFAULT_STRATEGY);
     assert(rc == Z_OK);
     deflater_made[compression] = true;
     return z;
@@ -161,13 +161,13 @@ static z_stream *deflater_reset(enum rpc_compression compression)
 
 size_t rpc__deflate_bound(enum rpc_compression compression, size_t len)
 {
-    return deflateBound(deflater_reset(compression), len);
+    return deflateBound(deflater(compression), len);
 }
 
 size_t rpc__deflate(enum rpc_compression compression, const ProtobufCMessage *message, size_t len,
                     uint8_t *out, size_t out_bytes)
 {
-    z_stream *z = deflater_reset(compression);
+    z_stream *z = deflater(compression);
 
     packed.max = RPC_MESSAGE_BYTES_MAX;
     buf_clear(&packed);
@@ -177,7 +177,10 @@ size_t rpc__deflate(enum rpc_compression compression, const ProtobufCMessage *me
     z->next_out = out;
     z->avail_out = (uInt)out_bytes;
     int rc = deflate(z, Z_FINISH);
+    size_t used = out_bytes - z->avail_out;
     assert(rc == Z_STREAM_END); /* deflateBound has promised the room */
+    rc = deflateReset(z);
+    assert(rc == Z_OK);
     buffer_release(&packed);
-    return out_bytes - z->avail_out;
+    return used;
 }
