@@ -27,6 +27,7 @@ static const struct {
     {"lib/rpc", "base log metrics conf loop net h2 http1 token"},
     {"lib/service", "base log metrics conf loop net h2 http1 rpc token"},
     {"lib/db", "base log metrics conf loop"},
+    {"lib/fetch", "base loop"},
     {"services/controller/engine", "base json cel plan cron"},
     {"services/worker",
      "base log metrics conf token json pbjson cel plan cron loop net h2 http1 rpc service"},
@@ -35,16 +36,14 @@ static const struct {
 };
 /* Libraries, whatever folder asks. */
 static const char LIBRARIES[] =
-    "base log metrics conf token cron json pbjson cel plan loop net h2 http1 rpc service db";
+    "base log metrics conf token cron json pbjson cel plan loop net h2 http1 rpc service db fetch";
 
 /* Foreign headers that one folder wraps for all others. */
 static const struct {
     const char *header, *folder;
 } WRAPPED[] = {
-    {"uv.h", "lib/loop"},
-    {"libpq-fe.h", "lib/db"},
-    {"nghttp2/nghttp2.h", "lib/h2"},
-    {"llhttp.h", "lib/http1"},
+    {"uv.h", "lib/loop"},      {"libpq-fe.h", "lib/db"},     {"nghttp2/nghttp2.h", "lib/h2"},
+    {"llhttp.h", "lib/http1"}, {"curl/curl.h", "lib/fetch"},
 };
 
 /* First folder of an include path -> the service whose include folder has it. */
