@@ -149,6 +149,19 @@ test('shell: lines with their stream and order, split, repaired, and as they com
   assert.ok(got.length > 0);
 }));
 
+test('shell: metrics go into the log, as they come and at the end', within(async ({ plane, start }) => {
+  start();
+  const session = await plane.ready();
+  const [lease] = session.lease(shell(`echo '{"loss": 0.5}' >> $PLANKTON_METRICS; while [ ! -e go ]; do sleep 0.02; [ -e ../go ] && break; done`));
+  await plane.until(() => plane.linesOf(lease.token).length === 1, 'a metric while it runs');
+  session.cancel([lease]);
+  await plane.result(lease);
+  const { lease: other, result } = await plane.run(shell(`printf '%s\\n' '{"metric": {"a": 1}}' 'no json' '{"b": 2' '[3]' "{\\"long\\": \\"$(head -c 5000 /dev/zero | tr '\\0' x)\\"}" '{"c": {"d": 3}}' >> $PLANKTON_METRICS; printf '{"cut": 1}' >> $PLANKTON_METRICS`));
+  assert.equal(plane.linesOf(lease.token)[0].text, '{"metric": {"loss": 0.5}}');
+  await plane.until(() => plane.linesOf(other.token).length === Number(result.lastLogSeq), 'the whole log');
+  assert.deepEqual(plane.linesOf(other.token).map((line) => line.text), ['{"metric": {"a": 1}}', '{"metric": {"c": {"d": 3}}}'], 'whole lines that are JSON objects');
+}));
+
 test('an attempt past its time is stopped and fails with TIMEOUT', within(async ({ plane, start }) => {
   start({ args: ['--grace=100ms'] });
   for (const wanted of [shell('trap "" TERM; echo $$; while :; do sleep 0.01; done'), { type: 'sleep', parameters: { duration: 60 } }]) {

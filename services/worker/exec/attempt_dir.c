@@ -158,6 +158,39 @@ bool attempt_dir_progress(const char *dir, int64_t *bytes, double *ret_progress,
     return text.len && parse_progress(text, ret_progress, message, message_bytes);
 }
 
+/* Whole lines of the buffer; returns the bytes that they had. */
+static size_t each_line(struct slice text, void (*fn)(struct slice line, void *userdata),
+                        void *userdata)
+{
+    size_t at = 0;
+
+    for (const char *end; at < text.len && (end = memchr(text.data + at, '\n', text.len - at));) {
+        struct slice line = {text.data + at, (size_t)(end - text.data) - at};
+        at += line.len + 1;
+        if (line.len > 0)
+            fn(line, userdata);
+    }
+    return at;
+}
+
+void attempt_dir_metrics(const char *dir, int64_t *at,
+                         void (*fn)(struct slice line, void *userdata), void *userdata)
+{
+    struct stat info;
+    AUTO(close_fd) int fd = open_task_file(dir, "metrics", &info);
+
+    if (fd < 0 || info.st_size <= *at)
+        return;
+    char *buffer = mem_alloc(EXEC_METRICS_BYTES_MAX);
+    ssize_t n = pread(fd, buffer, EXEC_METRICS_BYTES_MAX, *at);
+    if (n > 0) {
+        size_t used = each_line((struct slice){buffer, (size_t)n}, fn, userdata);
+        /* One line that fills the buffer is no metric: it is passed over. */
+        *at += (int64_t)(used == 0 && n == EXEC_METRICS_BYTES_MAX ? (size_t)n : used);
+    }
+    free(buffer);
+}
+
 char *attempt_dir_failure(const char *dir, struct arena *arena)
 {
     char path[PATH_MAX], text[1024];

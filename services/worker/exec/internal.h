@@ -5,6 +5,9 @@
 #include "exec/executor.h"
 #include "logship/lines.h"
 
+#define EXEC_METRICS_BYTES_MAX ((size_t)64 << 10)  /* of the metrics file in one look */
+#define EXEC_METRIC_BYTES_MAX ((size_t)4096)       /* of one line of it; longer ones are left out */
+#define EXEC_METRICS_TOTAL_MAX (INT64_C(16) << 20) /* of an attempt's file */
 #define LAST_LINE_BYTES 257 /* of stderr, in a failure's message; with its NUL */
 
 struct executor {
@@ -37,6 +40,7 @@ struct process {
     int exit_status, term_signal;
     char last_error_line[LAST_LINE_BYTES];
     int64_t progress_bytes; /* of the progress file when it was read last */
+    int64_t metrics_bytes;  /* of the metrics file, read so far */
 };
 
 /* Kills and reaps children of this process that are no supervisors of it. */
@@ -51,6 +55,10 @@ int attempt_dir_output(const char *dir, struct arena *arena, struct slice *ret, 
 /* The end of the progress file, when it has changed since *bytes. False: nothing new. */
 bool attempt_dir_progress(const char *dir, int64_t *bytes, double *ret_progress, char *message,
                           size_t message_bytes);
+/* Hands over the whole lines of the metrics file from *at on, some 64 KiB at a time, and moves *at.
+ */
+void attempt_dir_metrics(const char *dir, int64_t *at,
+                         void (*fn)(struct slice line, void *userdata), void *userdata);
 char *attempt_dir_failure(const char *dir,
                           struct arena *arena); /* of the supervisor; NULL = none */
 

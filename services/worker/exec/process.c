@@ -117,12 +117,38 @@ void process_stop(struct attempt *attempt, uint32_t grace_ms)
     loop_timer_start(process->timer, grace_ms, 0);
 }
 
+/* A line of $PLANKTON_METRICS goes into the log as the SDK would print it. */
+static void metric_line(struct slice line, void *userdata)
+{
+    static const char named[] = "{\"metric\"";
+    struct process *process = userdata;
+    struct buf out;
+
+    if (line.len > EXEC_METRIC_BYTES_MAX || line.data[0] != '{' ||
+        json_check(line, EXEC_METRIC_BYTES_MAX, NULL) != STATUS_OK)
+        return;
+    buf_init(&out, EXEC_METRIC_BYTES_MAX + 64);
+    bool wrapped = line.len >= sizeof named - 1 && memcmp(line.data, named, sizeof named - 1) == 0;
+    buf_puts(&out, wrapped ? "" : "{\"metric\": ");
+    buf_put(&out, line.data, line.len);
+    buf_puts(&out, wrapped ? "" : "}");
+    attempt_log(process->attempt, LOG_SOURCE_STDOUT, LOG_SEVERITY_NONE, false, buf_slice(&out));
+    buf_fini(&out);
+}
+
+static void take_metrics(struct process *process)
+{
+    if (process->metrics_bytes < EXEC_METRICS_TOTAL_MAX)
+        attempt_dir_metrics(process->dir, &process->metrics_bytes, metric_line, process);
+}
+
 void process_poll(struct attempt *attempt)
 {
     struct process *process = attempt->work;
     char message[256];
     double progress;
 
+    take_metrics(process);
     if (!attempt_dir_progress(process->dir, &process->progress_bytes, &progress, message,
                               sizeof message))
         return;
@@ -202,6 +228,10 @@ static void process_finish(struct process *process)
     const char *failure =
         code == SUPERVISE_NOT_STARTED ? attempt_dir_failure(process->dir, arena) : NULL;
 
+    for (int64_t before = -1; before != process->metrics_bytes;) {
+        before = process->metrics_bytes;
+        take_metrics(process);
+    }
     if (code == 0 && signum == 0) {
         finish_success(process);
         return;
