@@ -57,24 +57,31 @@ static void run_history(struct rpc_call *call, const Plankton__V1__QueryRunHisto
                       request);
 }
 
+static void describe(Plankton__V1__Sink *sink, const struct sink_view *view)
+{
+    plankton__v1__sink__init(sink);
+    sink->name = sink->kind = (char *)view->name;
+    sink->lag_seconds = view->lag_s;
+    sink->error = (char *)view->error;
+}
+
 static void list_sinks(struct rpc_call *call, const Plankton__V1__ListSinksRequest *request)
 {
     const struct api *api = rpc_call_service(call);
     Plankton__V1__ListSinksResponse reply = PLANKTON__V1__LIST_SINKS_RESPONSE__INIT;
-    Plankton__V1__Sink postgres = PLANKTON__V1__SINK__INIT, file = PLANKTON__V1__SINK__INIT;
-    Plankton__V1__Sink *sinks[] = {&postgres, &file};
+    const char *trouble = store_trouble(api->store);
+    struct sink_view view = {
+        .name = "postgres", .error = trouble ? trouble : "", .lag_s = store_lag_s(api->store)};
+    size_t n = sinks_count(api->sinks) + 1;
+    Plankton__V1__Sink *sinks = arena_alloc(rpc_call_arena(call), n * sizeof *sinks);
 
-    postgres.name = postgres.kind = (char *)"postgres";
-    postgres.lag_seconds = store_lag_s(api->store);
-    if (store_trouble(api->store))
-        postgres.error = (char *)store_trouble(api->store);
-    reply.sinks = sinks;
-    reply.n_sinks = 1;
-    if (api->file_sink) {
-        file.name = file.kind = (char *)"file";
-        file.lag_seconds = file_sink_lag_s(api->file_sink);
-        file.error = (char *)file_sink_error(api->file_sink);
-        reply.n_sinks = 2;
+    reply.sinks = arena_alloc(rpc_call_arena(call), n * sizeof *reply.sinks);
+    reply.n_sinks = n;
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            view = sinks_view(api->sinks, i - 1);
+        describe(&sinks[i], &view);
+        reply.sinks[i] = &sinks[i];
     }
     plankton_v1_task_logger_list_sinks_reply(call, &reply);
 }

@@ -4,14 +4,14 @@
 /* The service TaskLogger: each method to its module. */
 #include "ingest/ingest.h"
 #include "query/query.h"
-#include "sinks/file_sink.h"
+#include "sinks/sinks.h"
 #include "store/store.h"
 
 struct api {
     struct ingest *ingest;
     struct store *store;
     struct query *query;
-    struct file_sink *file_sink; /* NULL = none */
+    struct sinks *sinks;
 };
 void api_register(struct api *api, struct rpc_server *server);
 

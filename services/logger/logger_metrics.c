@@ -45,17 +45,17 @@ static struct metric metrics[LOGGER_METRICS] = {
         COUNTER("chunk_stored_bytes_total", "Bytes of chunks committed to the database."),
     [METRIC_STORE_FAILURES] = COUNTER(
         "store_failures_total", "Transactions that failed or were lost, and were tried again."),
-    [METRIC_SINK_LINES] =
-        COUNTER_OF("sink_lines_total", "sink=\"file\"", "Lines written by a sink."),
-    [METRIC_SINK_EVENTS] =
-        COUNTER_OF("sink_events_total", "sink=\"file\"", "Events written by a sink."),
-    [METRIC_SINK_BYTES_SKIPPED] = COUNTER_OF("sink_skipped_bytes_total", "sink=\"file\"",
-                                             "Spool bytes that a failing sink lost."),
+    [METRIC_SINK_LINES] = COUNTER_OF("sink_lines_total", "", "Lines written by sinks."),
+    [METRIC_SINK_EVENTS] = COUNTER_OF("sink_events_total", "", "Events written by sinks."),
+    [METRIC_SINK_BYTES_SKIPPED] =
+        COUNTER_OF("sink_skipped_bytes_total", "", "Spool bytes that a failing sink lost."),
     [METRIC_SPOOL_BYTES] = GAUGE("spool_bytes", "Bytes in the spool."),
     [METRIC_SINK_LAG_POSTGRES] = GAUGE_OF("sink_lag_seconds", "sink=\"postgres\"",
                                           "Age of the oldest record that a sink has not written."),
     [METRIC_SINK_LAG_FILE] = GAUGE_OF("sink_lag_seconds", "sink=\"file\"",
                                       "Age of the oldest record that a sink has not written."),
+    [METRIC_SINK_LAG_WANDB] = GAUGE_OF("sink_lag_seconds", "sink=\"wandb\"",
+                                       "Age of the oldest record that a sink has not written."),
     [METRIC_RELAY_LAG] = GAUGE("relay_lag_seconds", "Age of the newest event when it came."),
     [METRIC_APPEND_STREAMS] = GAUGE("append_streams", "Open streams of workers."),
     [METRIC_TAILS] = GAUGE("tails", "Open tails."),

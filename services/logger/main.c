@@ -78,8 +78,8 @@ static void release(struct logger *self)
     uint64_t lsn = store_position(self->api.store);
     bool may_wait = spool_bytes(spool) <= (uint64_t)self->settings->spool_bytes / 2;
 
-    if (self->api.file_sink && may_wait)
-        lsn = MIN_OF(lsn, file_sink_position(self->api.file_sink));
+    if (may_wait)
+        lsn = MIN_OF(lsn, sinks_position(self->api.sinks));
     spool_release(spool, lsn);
 }
 
@@ -111,8 +111,8 @@ static void on_durable(void *userdata)
     struct logger *self = userdata;
 
     store_kick(self->api.store);
-    if (self->api.file_sink)
-        file_sink_kick(self->api.file_sink);
+    if (self->api.sinks)
+        sinks_kick(self->api.sinks);
 }
 
 static void on_trouble(const char *why, bool fatal, void *userdata)
@@ -162,8 +162,7 @@ static void collect(void *userdata)
         return; /* all is over but the ops port */
     logger_gauge(METRIC_SPOOL_BYTES, (double)spool_bytes(ingest_spool(ingest)));
     logger_gauge(METRIC_SINK_LAG_POSTGRES, store_lag_s(self->api.store));
-    logger_gauge(METRIC_SINK_LAG_FILE,
-                 self->api.file_sink ? file_sink_lag_s(self->api.file_sink) : 0);
+    sinks_collect(self->api.sinks);
     logger_gauge(METRIC_RELAY_LAG, ingest_relay_lag_s(ingest));
     logger_gauge(METRIC_APPEND_STREAMS, (double)ingest_stream_count(ingest));
     logger_gauge(METRIC_TAILS, (double)query_tail_count(self->api.query));
@@ -211,25 +210,6 @@ static void open_store(struct logger *self)
     self->api.store = store_new(service_loop(self->service), &options, &callbacks, self);
 }
 
-static void open_file_sink(struct logger *self)
-{
-    const struct logger_settings *settings = self->settings;
-    const char *dir = settings->file_sink
-                          ? settings->file_sink
-                          : arena_printf(&self->arena, "%s/files", settings->state_dir);
-    struct file_sink_options options = {
-        .dir = dir,
-        .cursor_path = arena_printf(&self->arena, "%s/file-sink.cursor", settings->state_dir),
-        .rotate_bytes = (uint64_t)settings->file_sink_rotate_bytes,
-        .keep = (uint64_t)settings->file_sink_keep,
-        .with_events = settings->sink_events,
-        .fsync = settings->sink_fsync};
-
-    if (*dir)
-        self->api.file_sink =
-            file_sink_new(service_loop(self->service), &options, ingest_spool(self->api.ingest));
-}
-
 static enum status logger_start(struct service *service, void *state, struct error *err)
 {
     struct logger *self = state;
@@ -259,7 +239,9 @@ static enum status logger_start(struct service *service, void *state, struct err
     query.unknown_wait_ms = self->settings->unknown_wait_ms;
     self->api.query = query_new(loop, &query);
     open_store(self);
-    open_file_sink(self);
+    st = sinks_open(loop, ingest_spool(self->api.ingest), self->settings, &self->api.sinks, err);
+    if (st != STATUS_OK)
+        return st;
     query_attach(self->api.query, self->api.ingest, self->api.store);
     self->auth = auth_new(loop, self->settings->controller, self->client_tls, &self->cluster_key);
     self->server = rpc_server_new(
@@ -285,7 +267,7 @@ static void free_all(void *userdata)
     rpc_server_free(self->server);
     auth_free(self->auth);
     store_free(self->api.store);
-    file_sink_free(self->api.file_sink);
+    sinks_free(self->api.sinks);
     query_free(self->api.query);
     ingest_close(self->api.ingest);
     self->api = (struct api){NULL};
@@ -294,7 +276,7 @@ static void free_all(void *userdata)
     service_duty_stopped(self->service, "logger");
 }
 
-static void sink_stopped(void *userdata)
+static void sinks_stopped(void *userdata)
 {
     struct logger *self = userdata;
 
@@ -305,10 +287,7 @@ static void store_stopped(void *userdata)
 {
     struct logger *self = userdata;
 
-    if (self->api.file_sink)
-        file_sink_stop(self->api.file_sink, sink_stopped, self);
-    else
-        sink_stopped(self);
+    sinks_stop(self->api.sinks, sinks_stopped, self);
 }
 
 static void calls_drained(void *userdata)

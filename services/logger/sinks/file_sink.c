@@ -10,17 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
-#include "ingest/record.h"
 #include "log/log.h"
-#include "logger_metrics.h"
 #include "sinks/json_lines.h"
 
-/* Of the spool at once; the JSON is some four times as long. */
-#define STEP_BYTES ((size_t)1 << 20)
-#define STEP_BYTES_MAX (RECORD_BYTES_MAX + FRAME_HEAD_BYTES) /* … when a record is larger */
-#define PACE_MS 100 /* between two small steps: nobody waits for them */
-#define RETRY_MS_MIN 1000
-#define RETRY_MS_MAX 30000
+#define PACE_MS 100
 #define PATH_BYTES 4096
 #define CURSOR_MAGIC UINT64_C(0x31306b6e69736b70)
 
@@ -30,35 +23,13 @@ struct cursor {
     uint64_t crc; /* of what stands before */
 };
 struct file_sink {
-    struct loop *loop;
     struct file_sink_options options;
     char *dir, *cursor_path;
-    struct spool *spool;
     struct cursor cursor; /* what is written and said */
     int fd, cursor_fd;
-    bool is_open; /* the directory was looked at */
-    bool busy;
-    struct loop_timer *retry; /* and the pace */
-    uint64_t begun_us;        /* the last step */
-    uint64_t retry_ms;
-    char error[sizeof(((struct error *)0)->message)];
-    int64_t seen_us; /* when the last record written came in */
-    void (*stopped)(void *userdata);
-    void *stopped_userdata;
-    /* the step under way, for the pool's thread */
-    struct spool_range range;
-    struct cursor next;
-    char *data;
-    struct buf out;
+    struct buf out; /* not yet written */
     struct json_clock clock;
-    size_t lines, events, step_bytes;
-    uint64_t skipped;
-    struct error err;
-    enum status status;
-    bool last; /* sync, whatever the policy */
 };
-
-/* ---- files; in the pool ---- */
 
 static uint64_t cursor_crc(const struct cursor *cursor)
 {
@@ -70,9 +41,9 @@ static void file_path(const struct file_sink *sink, uint64_t number, char out[PA
     snprintf(out, PATH_BYTES, "%s/plankton-%06" PRIu64 ".jsonl", sink->dir, number);
 }
 
-static enum status os_failed(struct file_sink *sink, const char *what)
+static enum status os_failed(const struct file_sink *sink, const char *what, struct error *err)
 {
-    return error_set(&sink->err, status_from_errno(errno), "cannot %s %s: %s", what, sink->dir,
+    return error_set(err, status_from_errno(errno), "cannot %s %s: %s", what, sink->dir,
                      strerror(errno));
 }
 
@@ -99,270 +70,143 @@ static uint64_t files_walk(const struct file_sink *sink, uint64_t upto)
     return largest;
 }
 
-static enum status file_open(struct file_sink *sink, uint64_t number)
+static enum status file_open(struct file_sink *sink, uint64_t number, struct error *err)
 {
     char path[PATH_BYTES];
 
     close_fd(&sink->fd);
     file_path(sink, number, path);
     sink->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    return sink->fd < 0 ? os_failed(sink, "open a file in") : STATUS_OK;
+    return sink->fd < 0 ? os_failed(sink, "open a file in", err) : STATUS_OK;
 }
 
-/* Where did a predecessor stop? What its file has beyond that was not said to be written. */
-static enum status sink_open(struct file_sink *sink)
+/* Where did a predecessor, or a step that failed, stop? What its file has beyond that was not said
+ * to be written. */
+static enum status sink_open(void *self, uint64_t *lsn, struct error *err)
 {
+    struct file_sink *sink = self;
     struct cursor *cursor = &sink->cursor, found;
     struct stat info;
 
+    buf_clear(&sink->out);
     if (mkdir(sink->dir, 0750) < 0 && errno != EEXIST)
-        return os_failed(sink, "make");
+        return os_failed(sink, "make", err);
     close_fd(&sink->cursor_fd);
     sink->cursor_fd = open(sink->cursor_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (sink->cursor_fd < 0)
-        return os_failed(sink, "open the place of the sink");
+        return os_failed(sink, "open the place of the sink", err);
     bool good = pread(sink->cursor_fd, &found, sizeof found, 0) == sizeof found &&
                 found.magic == CURSOR_MAGIC && found.crc == cursor_crc(&found);
     if (good)
         *cursor = found;
     else
-        *cursor = (struct cursor){
-            .magic = CURSOR_MAGIC, .lsn = cursor->lsn, .file = files_walk(sink, 0) + 1};
-    enum status st = file_open(sink, cursor->file);
+        *cursor =
+            (struct cursor){.magic = CURSOR_MAGIC, .lsn = *lsn, .file = files_walk(sink, 0) + 1};
+    enum status st = file_open(sink, cursor->file, err);
     if (st != STATUS_OK)
         return st;
     if (fstat(sink->fd, &info) < 0)
-        return os_failed(sink, "look into");
+        return os_failed(sink, "look into", err);
     if ((uint64_t)info.st_size > cursor->bytes && ftruncate(sink->fd, (off_t)cursor->bytes) < 0)
-        return os_failed(sink, "cut a file in");
+        return os_failed(sink, "cut a file in", err);
     cursor->bytes = MIN_OF(cursor->bytes, (uint64_t)info.st_size);
-    sink->is_open = true;
+    *lsn = cursor->lsn;
     return STATUS_OK;
 }
 
-static enum status sink_rotate(struct file_sink *sink, struct cursor *next)
+static enum status sink_rotate(struct file_sink *sink, struct cursor *next, struct error *err)
 {
     if (next->bytes == 0 || next->bytes + sink->out.len <= sink->options.rotate_bytes)
         return STATUS_OK;
     if (fdatasync(sink->fd) < 0)
-        return os_failed(sink, "sync a file in");
+        return os_failed(sink, "sync a file in", err);
     next->file++;
     next->bytes = 0;
     if (next->file > sink->options.keep)
         files_walk(sink, next->file - sink->options.keep);
-    return file_open(sink, next->file);
+    return file_open(sink, next->file, err);
 }
 
-static enum status sink_write(struct file_sink *sink, struct cursor *next)
+static enum status write_out(struct file_sink *sink, struct cursor *next, struct error *err)
 {
     size_t at = 0;
-    enum status st = sink_rotate(sink, next);
 
-    while (st == STATUS_OK && at < sink->out.len) {
+    while (at < sink->out.len) {
         ssize_t n =
             pwrite(sink->fd, sink->out.data + at, sink->out.len - at, (off_t)(next->bytes + at));
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return os_failed(sink, "write into");
+            return os_failed(sink, "write into", err);
         at += (size_t)n;
     }
+    next->bytes += at;
+    return STATUS_OK;
+}
+
+static enum status sink_commit(void *self, uint64_t lsn, struct error *err)
+{
+    struct file_sink *sink = self;
+    struct cursor next = sink->cursor;
+    enum status st = sink_rotate(sink, &next, err);
+
+    if (st == STATUS_OK)
+        st = write_out(sink, &next, err);
     if (st != STATUS_OK)
         return st;
-    next->bytes += at;
-    if ((sink->options.fsync || sink->last) && fdatasync(sink->fd) < 0)
-        return os_failed(sink, "sync a file in");
-    next->crc = cursor_crc(next);
-    return pwrite(sink->cursor_fd, next, sizeof *next, 0) == sizeof *next
-               ? STATUS_OK
-               : os_failed(sink, "write the place of the sink");
+    if (sink->options.fsync && fdatasync(sink->fd) < 0)
+        return os_failed(sink, "sync a file in", err);
+    next.lsn = lsn;
+    next.crc = cursor_crc(&next);
+    if (pwrite(sink->cursor_fd, &next, sizeof next, 0) != sizeof next)
+        return os_failed(sink, "write the place of the sink", err);
+    sink->cursor = next;
+    buf_fini(&sink->out); /* a burst's memory goes back */
+    return STATUS_OK;
 }
 
-/* ---- records; in the pool ---- */
-
-static void put_records(struct file_sink *sink, struct slice frames, struct cursor *next)
+static void take_lines(void *self, const struct lines *lines)
 {
-    struct lines lines;
-    struct events events;
-    struct slice payload;
-    uint64_t begin;
-    enum frame_outcome outcome;
+    struct file_sink *sink = self;
 
-    while ((outcome = frame_next(&frames, &next->lsn, &begin, &payload)) != FRAME_CUT) {
-        if (outcome == FRAME_BAD) {
-            size_t skip = frame_find(frames, next->lsn);
-            sink->skipped += skip;
-            next->lsn += skip;
-            frames = (struct slice){frames.data + skip, frames.len - skip};
-        } else if (lines_parse_record(payload, begin, &lines)) {
-            sink->lines += json_lines_put(&sink->out, &sink->clock, &lines);
-            sink->seen_us = lines.received_us;
-        } else if (events_parse_record(payload, begin, &events)) {
-            if (sink->options.with_events)
-                sink->events += json_events_put(&sink->out, &sink->clock, &events);
-            sink->seen_us = events.received_us;
-        }
-    }
+    json_lines_put(&sink->out, &sink->clock, lines);
 }
 
-static void step_work(void *userdata)
+static void take_events(void *self, const struct events *events)
 {
-    struct file_sink *sink = userdata;
+    struct file_sink *sink = self;
 
-    sink->status = sink->is_open ? STATUS_OK : sink_open(sink);
-    sink->next = sink->cursor;
-    sink->lines = sink->events = 0;
-    sink->skipped = 0;
-    buf_clear(&sink->out);
-    if (sink->status != STATUS_OK || !sink->range.segment)
-        return;
-    if (sink->range.lsn > sink->next.lsn) {
-        sink->skipped = sink->range.lsn - sink->next.lsn;
-        buf_putf(&sink->out, "{\"gapBytes\":%" PRIu64 "}\n", sink->skipped);
-        sink->next.lsn = sink->range.lsn;
-    }
-    sink->status = spool_range_read(&sink->range, sink->data, &sink->err);
-    if (sink->status != STATUS_OK)
-        return;
-    put_records(sink, (struct slice){sink->data, sink->range.len}, &sink->next);
-    sink->status = sink_write(sink, &sink->next);
+    if (sink->options.with_events)
+        json_events_put(&sink->out, &sink->clock, events);
 }
 
-/* ---- on the loop ---- */
-
-static void sink_step(struct file_sink *sink);
-
-static void check_stopped(struct file_sink *sink)
+static void take_gap(void *self, uint64_t bytes)
 {
-    void (*stopped)(void *userdata) = sink->stopped;
+    struct file_sink *sink = self;
 
-    if (!stopped || sink->busy)
-        return;
-    sink->stopped = NULL;
-    stopped(sink->stopped_userdata);
+    buf_putf(&sink->out, "{\"gapBytes\":%" PRIu64 "}\n", bytes);
 }
 
-static void step_done(void *userdata)
-{
-    struct file_sink *sink = userdata;
+const struct sink_writer file_sink_writer = {
+    .name = "file",
+    .pace_ms = PACE_MS,
+    .open = sink_open,
+    .lines = take_lines,
+    .events = take_events,
+    .gap = take_gap,
+    .commit = sink_commit,
+};
 
-    spool_range_done(sink->spool, &sink->range);
-    free(sink->data);
-    sink->data = NULL;
-    buf_fini(&sink->out);
-    sink->busy = false;
-    if (sink->status != STATUS_OK) {
-        if (!*sink->error)
-            log_error("sink.failed", LOG_STR("sink", "file"), LOG_ERR(&sink->err));
-        snprintf(sink->error, sizeof sink->error, "%s", sink->err.message);
-        sink->is_open = false;
-        sink->retry_ms = MIN_OF(MAX_OF(sink->retry_ms * 2, RETRY_MS_MIN), RETRY_MS_MAX);
-        loop_timer_start(sink->retry, sink->retry_ms, 0);
-    } else {
-        bool moved = sink->next.lsn > sink->cursor.lsn;
-        sink->step_bytes = moved ? STEP_BYTES : STEP_BYTES_MAX;
-        sink->cursor = sink->next;
-        if (*sink->error)
-            log_info("sink.recovered", LOG_STR("sink", "file"));
-        *sink->error = 0;
-        sink->retry_ms = 0;
-        logger_count(METRIC_SINK_LINES, (double)sink->lines);
-        logger_count(METRIC_SINK_EVENTS, (double)sink->events);
-        logger_count(METRIC_SINK_BYTES_SKIPPED, (double)sink->skipped);
-        if (!sink->stopped)
-            sink_step(sink);
-    }
-    check_stopped(sink);
-}
-
-static void sink_submit(struct file_sink *sink)
-{
-    sink->busy = true;
-    sink->begun_us = loop_now_us(sink->loop);
-    sink->data = mem_alloc(sink->range.len + 1);
-    if (loop_pool(sink->loop, step_work, step_done, sink, NULL) == STATUS_OK)
-        return;
-    spool_range_done(sink->spool, &sink->range);
-    free(sink->data);
-    sink->data = NULL;
-    sink->busy = false;
-    loop_timer_start(sink->retry, RETRY_MS_MIN, 0);
-}
-
-static bool paced(struct file_sink *sink)
-{
-    uint64_t now = loop_now_us(sink->loop), due = sink->begun_us + PACE_MS * 1000;
-    uint64_t pending = spool_durable(sink->spool) - sink->cursor.lsn;
-
-    if (now >= due || pending >= STEP_BYTES)
-        return false;
-    if (pending)
-        loop_timer_start(sink->retry, (due - now) / 1000 + 1, 0);
-    return true;
-}
-
-static void sink_step(struct file_sink *sink)
-{
-    if (sink->busy || sink->stopped || paced(sink))
-        return;
-    if (!sink->is_open ||
-        spool_range(sink->spool, sink->cursor.lsn, sink->step_bytes, &sink->range))
-        sink_submit(sink);
-}
-
-static void retry(void *userdata)
-{
-    sink_step(userdata);
-}
-
-void file_sink_kick(struct file_sink *sink)
-{
-    if (!*sink->error)
-        sink_step(sink);
-}
-
-uint64_t file_sink_position(const struct file_sink *sink)
-{
-    return sink->cursor.lsn;
-}
-
-double file_sink_lag_s(const struct file_sink *sink)
-{
-    if (sink->cursor.lsn >= spool_durable(sink->spool) || !sink->seen_us)
-        return 0;
-    return (double)MAX_OF(clock_unix_us() - sink->seen_us, 0) / 1e6;
-}
-
-const char *file_sink_error(const struct file_sink *sink)
-{
-    return sink->error;
-}
-
-struct file_sink *file_sink_new(struct loop *loop, const struct file_sink_options *options,
-                                struct spool *spool)
+struct file_sink *file_sink_new(const struct file_sink_options *options)
 {
     struct file_sink *sink = mem_zalloc(sizeof *sink);
 
-    sink->loop = loop;
     sink->options = *options;
     sink->dir = mem_strdup(options->dir);
     sink->cursor_path = mem_strdup(options->cursor_path);
-    sink->spool = spool;
     sink->fd = sink->cursor_fd = -1;
-    sink->step_bytes = STEP_BYTES;
-    sink->cursor.lsn = spool_first(spool);
-    sink->seen_us = clock_unix_us();
     buf_init(&sink->out, JSON_LINES_BYTES_MAX);
-    sink->retry = loop_timer_new(loop, retry, sink);
-    sink_step(sink);
     return sink;
-}
-
-void file_sink_stop(struct file_sink *sink, void (*stopped)(void *userdata), void *userdata)
-{
-    sink->stopped = stopped;
-    sink->stopped_userdata = userdata;
-    check_stopped(sink);
 }
 
 void file_sink_free(struct file_sink *sink)
@@ -373,7 +217,6 @@ void file_sink_free(struct file_sink *sink)
         fdatasync(sink->fd);
     close_fd(&sink->fd);
     close_fd(&sink->cursor_fd);
-    loop_timer_free(sink->retry);
     buf_fini(&sink->out);
     free(sink->dir);
     free(sink->cursor_path);

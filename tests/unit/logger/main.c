@@ -18,6 +18,7 @@ int main(void)
     suite_add_tcase(suite, page_tcase());
     suite_add_tcase(suite, json_tcase());
     suite_add_tcase(suite, spool_tcase());
+    suite_add_tcase(suite, wandb_tcase());
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

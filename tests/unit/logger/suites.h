@@ -13,6 +13,7 @@ TCase *attempts_tcase(void);
 TCase *page_tcase(void);
 TCase *json_tcase(void);
 TCase *spool_tcase(void);
+TCase *wandb_tcase(void);
 
 /* ---- things that several of them make ---- */
 
