@@ -156,13 +156,13 @@ describe('age and idleness', () => {
 });
 
 describe('keepalive', () => {
-  withServer('h4_server_keepalive: who answers stays, who does not is cut off', { keepalive_ms: 150, keepalive_timeout_ms: 300 }, async (server) => {
+  withServer('h4_server_keepalive: who answers stays, who does not is cut off', { keepalive_ms: 150, keepalive_timeout_ms: 1000 }, async (server) => {
     const c = await connect(server.port);
     for (let i = 0; i < 3; i++) c.send(pong(await c.wait(isPing, 'PING')));
     await c.wait(isPing, 'PING');
     const began = Date.now();
     await ended(c);
-    assert.ok(Date.now() - began >= 250, 'cut off too early');
+    assert.ok(Date.now() - began >= 900, 'cut off too early');
   });
   withServer('h4_server_keepalive: who speaks is not asked', { keepalive_ms: 400 }, async (server) => {
     const c = await connect(server.port);

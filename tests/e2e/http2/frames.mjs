@@ -2,6 +2,7 @@
 // HTTP/2 by hand: frames that are written byte by byte and read one by one, header blocks of HPACK literals. For what no client library
 // would send.
 import net from 'node:net';
+import tls from 'node:tls';
 
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 export const DATA = 0, HEADERS = 1, PRIORITY = 2, RST_STREAM = 3, SETTINGS = 4, PUSH_PROMISE = 5, PING = 6, GOAWAY = 7, WINDOW_UPDATE = 8,
@@ -72,13 +73,15 @@ export class Connection {
   #buffer = Buffer.alloc(0);
   #wake = () => {};
 
-  constructor(port, host = '127.0.0.1') {
-    this.socket = net.connect({ port, host, noDelay: true });
+  /** With secure over TLS, whoever the server is. */
+  constructor(port, secure = false) {
+    const to = { port, host: '127.0.0.1', noDelay: true };
+    this.socket = secure ? tls.connect({ ...to, ALPNProtocols: ['h2'], rejectUnauthorized: false }) : net.connect(to);
     this.socket.on('data', (bytes) => this.#take(bytes));
     this.socket.on('error', () => {});
     this.socket.on('close', () => { this.closed = true; this.#wake(); });
     this.socket.on('end', () => { this.closed = true; this.#wake(); });
-    this.opened = new Promise((done) => { this.socket.once('connect', done); this.socket.once('close', done); });
+    this.opened = new Promise((done) => { this.socket.once(secure ? 'secureConnect' : 'connect', done); this.socket.once('close', done); });
   }
 
   #take(bytes) {
