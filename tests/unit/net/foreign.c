@@ -132,33 +132,41 @@ static void be_silent(struct foreign *foreign)
     foreign->ended_well = n == 0;
 }
 
+static void serve_or_call(struct foreign *foreign, SSL_CTX *ctx)
+{
+    SSL *ssl = SSL_new(ctx);
+
+    SSL_set_app_data(ssl, foreign);
+    SSL_set_fd(ssl, foreign->fd);
+    if (foreign->session)
+        SSL_set_session(ssl, foreign->session);
+    ERR_clear_error();
+    int rc = foreign->server ? SSL_accept(ssl) : SSL_connect(ssl);
+    if (rc == 1) {
+        note_connection(foreign, ssl);
+        talk(foreign, ssl);
+    } else {
+        note_error(foreign, ssl, rc);
+    }
+    SSL_free(ssl);
+}
+
 static void *run(void *userdata)
 {
     struct foreign *foreign = userdata;
+    SSL_CTX *ctx = make_context(foreign);
+    int connections = foreign->connections ? foreign->connections : 1;
 
-    if (foreign->server)
-        foreign->fd = accept(foreign->listen_fd, NULL, NULL);
-    if (foreign->silent) {
-        be_silent(foreign);
-    } else {
-        SSL_CTX *ctx = make_context(foreign);
-        SSL *ssl = SSL_new(ctx);
-        SSL_set_app_data(ssl, foreign);
-        SSL_set_fd(ssl, foreign->fd);
-        if (foreign->session)
-            SSL_set_session(ssl, foreign->session);
-        ERR_clear_error();
-        int rc = foreign->server ? SSL_accept(ssl) : SSL_connect(ssl);
-        if (rc == 1) {
-            note_connection(foreign, ssl);
-            talk(foreign, ssl);
-        } else {
-            note_error(foreign, ssl, rc);
-        }
-        SSL_free(ssl);
-        SSL_CTX_free(ctx);
+    for (int i = 0; i < connections; i++) {
+        if (foreign->server)
+            foreign->fd = accept(foreign->listen_fd, NULL, NULL);
+        if (foreign->silent)
+            be_silent(foreign);
+        else
+            serve_or_call(foreign, ctx);
+        close(foreign->fd);
     }
-    close(foreign->fd);
+    SSL_CTX_free(ctx);
     ck_assert_int_eq(eventfd_write(foreign->done_fd, 1), 0);
     return NULL;
 }

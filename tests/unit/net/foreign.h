@@ -2,7 +2,7 @@
 #ifndef FOREIGN_H
 #define FOREIGN_H
 /* The other end as plain OpenSSL, blocking, on a thread of its own: what our ends cannot be made to
- * do. One connection each. */
+ * do. */
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -16,8 +16,9 @@ struct foreign {
     bool server, silent; /* silent: sends `raw` instead of a handshake and waits for the end */
     const char *raw;
     size_t raw_bytes;
-    int version_max;                /* 0 = any */
-    const char *alpn;               /* with its length first; NULL = none */
+    int connections;  /* of a server, one after the other with the same wishes; 0 = 1 */
+    int version_max;  /* 0 = any */
+    const char *alpn; /* with its length first; NULL = none */
     struct certificate certificate; /* file "" = none */
     SSL_SESSION *session;           /* client: to be resumed */
     const char *say;                /* sent once connected */

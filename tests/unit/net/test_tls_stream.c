@@ -176,6 +176,48 @@ START_TEST(server_resumes_until_it_is_reloaded)
 }
 END_TEST
 
+/* Our client twice at one foreign server, with a reload between or without. */
+static void client_resumes(int version, bool reload)
+{
+    struct fixture f = {0};
+    struct error err = {0};
+
+    begin(&f);
+    struct foreign foreign = {.server = true,
+                              .alpn = H2,
+                              .certificate = f.certificate,
+                              .version_max = version,
+                              .connections = 2,
+                              .say = "hello",
+                              .end = FOREIGN_SAYS_END};
+    foreign_start(&foreign, f.loop);
+    dial(&f, foreign.address, NULL);
+    while (!f.client_closed)
+        loop_run(f.loop);
+    ck_assert_msg(f.received == 5, "%s", f.why);
+    ck_assert(!foreign.resumed);
+    if (reload)
+        ck_assert_int_eq(net_tls_reload(f.client_tls, &err), STATUS_OK);
+    f.client_closed = false;
+    f.client = net_connect(f.loop, foreign.address,
+                           &(struct net_connect_options){.timeout_ms = 5000, .tls = f.client_tls},
+                           connect_cb, &f);
+    while (!f.client_closed)
+        loop_run(f.loop);
+    foreign_wait(&foreign);
+    ck_assert_uint_eq(f.received, 10);
+    ck_assert_int_eq(foreign.resumed, !reload);
+    finish(&f);
+}
+
+START_TEST(client_resumes_until_it_is_reloaded)
+{
+    client_resumes(TLS1_2_VERSION, false);
+    client_resumes(TLS1_3_VERSION, false);
+    client_resumes(TLS1_3_VERSION, true);
+}
+END_TEST
+
 START_TEST(reload_serves_the_new_certificate_and_lets_the_old_connection_live)
 {
     struct fixture f = {.send = "hello", .send_bytes = 5, .expect = 5, .echo = true};
@@ -288,6 +330,7 @@ TCase *tls_stream_tests(void)
     tcase_add_test(tc, our_end_is_said_after_the_last_bytes);
     tcase_add_test(tc, freed_stream_says_its_end);
     tcase_add_test(tc, server_resumes_until_it_is_reloaded);
+    tcase_add_test(tc, client_resumes_until_it_is_reloaded);
     tcase_add_test(tc, reload_serves_the_new_certificate_and_lets_the_old_connection_live);
     tcase_add_test(tc, bad_file_at_reload_keeps_the_old_certificate);
     tcase_add_test(tc, errors_name_the_file_and_the_reason);

@@ -76,8 +76,7 @@ static void client_drain(struct net_stream *stream, void *userdata)
     f->drained++;
 }
 
-static void connect_cb(struct net_stream *stream, enum status status, const char *why,
-                       void *userdata)
+void connect_cb(struct net_stream *stream, enum status status, const char *why, void *userdata)
 {
     static const struct net_callbacks callbacks = {
         .on_read = client_read, .on_close = client_close, .on_drain = client_drain};

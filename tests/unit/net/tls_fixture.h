@@ -32,6 +32,7 @@ void finish(struct fixture *f);
 /* options: what differs from a server with the fixture's certificate; NULL = nothing. */
 void serve(struct fixture *f, const struct net_tls_options *options, size_t streams_max);
 void dial(struct fixture *f, const char *address, const struct net_tls_options *options);
+void connect_cb(struct net_stream *stream, enum status status, const char *why, void *userdata);
 struct foreign foreign_client(const struct fixture *f);
 /* Runs the loop until the server's stream has ended too. */
 void wait_for_server_close(struct fixture *f);
