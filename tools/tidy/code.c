@@ -120,7 +120,13 @@ static bool looks_like_sql(const char *text)
     return false;
 }
 
-static void check_sql(const struct source *source)
+/* "/plankton.v1.TaskController/GetTask": protoglue writes the tables, nobody else. */
+static bool looks_like_a_method(const char *text)
+{
+    return strncmp(text, "/plankton.", 10) == 0 || strncmp(text, "/grpc.", 6) == 0;
+}
+
+static void check_literals(const struct source *source)
 {
     unsigned line = 1;
     bool inside = false;
@@ -133,6 +139,8 @@ static void check_sql(const struct source *source)
         inside = !inside;
         if (inside && looks_like_sql(source->text + i + 1 + strspn(source->text + i + 1, " (")))
             report(source, line, "SQL in a literal: it belongs in a .sql file");
+        if (inside && looks_like_a_method(source->text + i + 1))
+            report(source, line, "the path of a method in a literal: use the generated table");
     }
 }
 
@@ -145,5 +153,5 @@ void check_code(const struct source *source)
     /* The tool names what it looks for. */
     if (!path_starts_with(source->path, "tests") && !path_starts_with(source->path, "bench") &&
         !path_starts_with(source->path, "tools/tidy"))
-        check_sql(source);
+        check_literals(source);
 }

@@ -56,6 +56,7 @@ expect lib/base/a.c 'sprintf: use' "${c}void f(void)\n{\n    sprintf (a, b);\n}\
 expect lib/base/a.c 'goto: use' "${c}void f(void)\n{\n    goto out;\n}\n"
 expect lib/base/a.c 'SQL in a literal' "${c}const char *q = \"SELECT 1\";\n"
 expect lib/base/a.c 'SQL in a literal' "${c}const char *q = \"delete from t where x\";\n"
+expect services/a/a.c 'the path of a method' "${c}const char *p = \"/plankton.v1.TaskController/GetTask\";\n"
 expect lib/base/a.c 'finish it' "${c}/* TO""DO: later */\n"
 expect docs/a.md 'finish it' "# Page\nFIX""ME\n"
 expect lib/base/a.c 'may not use loop' "$c#include \"loop/loop.h\"\n"

@@ -3,7 +3,7 @@
  */
 #include <stdio.h>
 #include "descriptors/descriptors.h"
-#include "fixture.h"
+#include "frames.h"
 #include "google/protobuf/descriptor.pb-c.h"
 #include "grpc/health/v1/health.rpc.h"
 #include "grpc/reflection/v1/reflection.rpc.h"
@@ -168,6 +168,38 @@ START_TEST(s1_a_drain_says_not_serving_before_it_ends_the_watch)
     while (!done)
         fixture_run_ms(&f, 5);
     fixture_end(&f);
+}
+END_TEST
+
+/* Its stream is from before the client heard of the drain. */
+START_TEST(s1_a_watch_that_begins_during_a_drain_ends_too)
+{
+    static const char *const headers[] = {":method",
+                                          "POST",
+                                          ":scheme",
+                                          "http",
+                                          ":path",
+                                          "/grpc.health.v1.Health/Watch",
+                                          ":authority",
+                                          "test",
+                                          "content-type",
+                                          "application/grpc",
+                                          NULL};
+    struct frames fr = {.until_pong = true};
+    bool done = false;
+
+    frames_begin(&fr);
+    frames_put(&fr, NGHTTP2_PING, 0, "12345678", 8);
+    frames_run(&fr);
+    fr.until_pong = false;
+    rpc_server_drain(fr.f.server, 60000, drained, &done); /* longer than a test may take */
+    frames_headers(&fr, 0, headers);
+    frames_data(&fr, FRAME_END_STREAM, (struct slice){"\0\0\0\0\0", 5}, -1);
+    frames_run(&fr);
+    ck_assert_uint_eq(fr.body.len, 7); /* one message */
+    ck_assert_int_eq(fr.body.data[6], NOT_SERVING);
+    ck_assert_str_eq(frames_header(&fr, 0, "grpc-status"), "14");
+    frames_end(&fr);
 }
 END_TEST
 
@@ -337,6 +369,7 @@ TCase *service_tests(void)
     tcase_add_test(tc, s1_watch_tells_the_state_at_once_and_each_change);
     tcase_add_test(tc, s1_watch_of_an_unknown_service_stays_open_until_it_is_known);
     tcase_add_test(tc, s1_a_drain_says_not_serving_before_it_ends_the_watch);
+    tcase_add_test(tc, s1_a_watch_that_begins_during_a_drain_ends_too);
     tcase_add_test(tc, s2_reflection_v1_answers_all_five_requests);
     tcase_add_test(tc, s2_reflection_v1alpha_answers_all_five_requests);
     return tc;
