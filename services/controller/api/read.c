@@ -66,10 +66,14 @@ static void task_finish(struct read_op *op, const struct engine_task_view *view,
 static void task_row_read(const struct engine_task_row *row, const struct error *err,
                           void *userdata)
 {
+    struct read_op *op = userdata;
     struct engine_task_view view;
 
-    if (row)
+    if (row) {
         view = convert_task_row(row);
+        view.waiting_for =
+            engine_waiting_for(host_engine(op->api->host), row, rpc_call_arena(op->call));
+    }
     task_finish(userdata, row ? &view : NULL, err);
 }
 

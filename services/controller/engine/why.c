@@ -103,14 +103,19 @@ static const char *busy(const struct task *task, enum why why, struct arena *are
                                               ahead == 1 ? "goes" : "go"));
 }
 
+static const char *paused(const struct queue *queue, struct arena *arena)
+{
+    return arena_printf(arena, "queue %s is paused by %s: %s", queue->name, queue->setting->actor,
+                        queue->setting->reason);
+}
+
 static const char *ready_waits(const struct task *task, enum why why, struct arena *arena)
 {
     const struct lane *lane = task->lane;
     const struct queue *queue = lane->queue;
 
     if (queue_is_shut(queue))
-        return arena_printf(arena, "queue %s is paused by %s: %s", queue->name,
-                            queue->setting->actor, queue->setting->reason);
+        return paused(queue, arena);
     if (lane->type->offers == 0)
         return arena_printf(arena, "no worker offers type %s", lane->type->name);
     if (task->more && task->more->careful)
@@ -172,4 +177,26 @@ const char *run_waiting_for(const struct run *run, struct arena *arena)
             return arena_printf(arena, "step %s: %s", run->plan.plan->steps[i].id, why);
     }
     return "";
+}
+
+const char *engine_waiting_for(const struct engine *engine, const struct engine_task_row *row,
+                               struct arena *arena)
+{
+    const struct engine_task_change *change = &row->change;
+    struct shard *shard = shard_of(engine, &row->id);
+    const struct queue *queue;
+
+    if (engine_task_state_is_terminal(change->state))
+        return "";
+    if (change->due_us > engine->now_us)
+        return arena_printf(arena, "%s %s",
+                            change->failures || change->lost ? "retry backoff until" : "not before",
+                            time_text(change->due_us, arena));
+    queue = shard ? queue_find(shard, row->namespace_id, row->spec.queue) : NULL;
+    if (!queue)
+        return "its turn to be read from disk";
+    if (queue_is_shut(queue))
+        return paused(queue, arena);
+    return arena_printf(arena, "behind at least %u others of its queue",
+                        queue->by_state[ENGINE_TASK_READY]);
 }

@@ -72,6 +72,10 @@ uint64_t engine_key_hash(uint32_t namespace_id, const char *key);
 bool engine_owns(const struct engine *engine, uint16_t shard);      /* loaded, door open */
 uint32_t engine_epoch(const struct engine *engine, uint16_t shard); /* 0 = not loaded */
 
+/* Why an unfinished lone task waits that is on disk only (a reply said not_in_memory). */
+const char *engine_waiting_for(const struct engine *engine, const struct engine_task_row *row,
+                               struct arena *arena);
+
 /* Live gauges and counters of the process, for metrics and pages; sums over its shards. */
 struct engine_stats {
     uint64_t tasks_by_state[ENGINE_TASK_STATES]; /* in memory */
