@@ -20,6 +20,7 @@ struct lease *lease_new(struct task *task, struct session *session,
     list_push(&session->leases, &lease->of_session);
     session->worker->leases++;
     task->lease = lease;
+    lease_hold(lease);
     engine->stats.leases_open++;
     return lease;
 }
@@ -36,6 +37,7 @@ void lease_close(struct task *task, bool by_report)
     task->due_us = 0;
     if (lease->orphan)
         task->shard->orphans--;
+    lease_unhold(lease);
     list_remove(&lease->of_session);
     list_remove(&lease->of_journal);
     lease->session->worker->leases--;
@@ -87,7 +89,6 @@ void attempt_grant(struct task *task, struct session *session)
     struct lease *lease;
 
     assert(session->state == SESSION_LIVE && !task->cancel_requested && !task->lease);
-    lane_remove(task);
     lease = lease_new(task, session,
                       &(struct engine_lease){.task = task->id,
                                              .attempt = task->attempt + 1,
@@ -95,6 +96,8 @@ void attempt_grant(struct task *task, struct session *session)
                                              .started_us = engine->now_us,
                                              .epoch = shard->epoch,
                                              .seq = shard->seq + 1});
+    lane_charge(task->lane);
+    lane_remove(task);
     list_push(&shard->fresh, &lease->of_journal);
     task->started_us = engine->now_us;
     task_move(task, ENGINE_TASK_RUNNING);

@@ -13,8 +13,8 @@ static bool spec_ok(const struct engine_spec *spec, const char **ret_message)
     else if (!spec->queue || !spec->queue[0] ||
              strnlen(spec->queue, ENGINE_QUEUE_BYTES_MAX + 1) > ENGINE_QUEUE_BYTES_MAX)
         message = "queue is missing or longer than 64 bytes";
-    else if (spec->priority > ENGINE_PRIORITY_MAX || spec->priority < -ENGINE_PRIORITY_MAX)
-        message = "priority is not between -1000 and 1000";
+    else if (spec->priority > ENGINE_PRIORITY_MAX || spec->priority < 0)
+        message = "priority is not between 0 and 9";
     else if (spec->parameters.len > ENGINE_PARAMETERS_BYTES_MAX)
         message = "parameters are larger than 256 KiB";
     else if (spec->spec_text.len > ENGINE_SPEC_TEXT_BYTES_MAX ||
@@ -31,6 +31,8 @@ static bool spec_ok(const struct engine_spec *spec, const char **ret_message)
     else if (spec->timeouts.queue_ms < 0 || spec->timeouts.attempt_ms < 0 ||
              spec->timeouts.total_ms < 0)
         message = "a timeout is negative";
+    else
+        message = gate_bad_limits(spec);
     *ret_message = message;
     return message == NULL;
 }
@@ -94,6 +96,7 @@ static void accept_task(struct shard *shard, struct submission *submission, cons
     engine->stats.submitted++;
     reply = reply_new(engine, shard->number, submission->ticket, &task->id);
     task_begin(task);
+    gate_supersede(task);
     if (!submission->brief)
         reply->task = task_view(task, &engine->gather);
 }
@@ -125,13 +128,21 @@ static void submit(struct engine *engine, const struct engine_command *command)
     const struct engine_submit *submit = &command->submit;
     struct shard *shard = shard_or_refuse(engine, command->ticket, &submit->id);
     struct submission lone = {.ticket = command->ticket, .brief = submit->brief}, *kept;
-    const char *message;
+    const char *message, *refusal, *reason;
 
     if (!shard || !room_or_refuse(shard, command->ticket, &submit->id, submit->key))
         return;
     if (!spec_ok(&submit->spec, &message)) {
         reply_error(engine, shard->number, command->ticket, STATUS_INVALID_ARGUMENT, "SPEC_INVALID",
                     message);
+        return;
+    }
+    refusal = gate_refuses(shard, submit->namespace_id, &submit->spec, &engine->gather, &reason);
+    if (refusal) {
+        reply_error(engine, shard->number, command->ticket,
+                    str_eq(reason, "KEYS_MAX") ? STATUS_RESOURCE_EXHAUSTED
+                                               : STATUS_FAILED_PRECONDITION,
+                    reason, refusal);
         return;
     }
     lone.task = task_new(shard, &submit->id, submit->namespace_id, &submit->spec, engine->now_us);
@@ -486,6 +497,7 @@ void client_apply(struct engine *engine, const struct engine_command *command)
         break;
     case ENGINE_PAUSE_QUEUE:
     case ENGINE_RESUME_QUEUE:
+    case ENGINE_LIMIT_QUEUE:
     case ENGINE_READ_QUEUES:
         queue_apply(engine, command);
         break;

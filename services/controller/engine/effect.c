@@ -140,9 +140,17 @@ const char *lane_queue_name(struct lane *lane, struct engine *engine)
     return lane->cut_queue;
 }
 
+const char *window_group(const struct window *window, struct arena *arena)
+{
+    return window->group ? arena_printf(arena, "%016llx", (unsigned long long)window->group) : "";
+}
+
 const char *window_name(const struct window *window, struct arena *arena)
 {
-    return arena_printf(arena, "%s/%s", window->queue->name, window->type->name);
+    if (!window->group)
+        return arena_printf(arena, "%s/%s", window->queue->name, window->type->name);
+    return arena_printf(arena, "%s/%s/%s", window->queue->name, window->type->name,
+                        window_group(window, arena));
 }
 
 const char *lane_window_name(struct lane *lane, struct engine *engine)

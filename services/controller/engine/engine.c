@@ -39,6 +39,12 @@ static bool worker_timer_less(const struct heap_node *a, const struct heap_node 
     return id_cmp(&x->id, &y->id) < 0;
 }
 
+static bool gate_timer_less(const struct heap_node *a, const struct heap_node *b)
+{
+    return CONTAINER_OF(a, struct gate, timer)->timer_us <
+           CONTAINER_OF(b, struct gate, timer)->timer_us;
+}
+
 struct engine *engine_new(const struct engine_config *config)
 {
     struct engine *engine = mem_zalloc(sizeof(*engine));
@@ -48,6 +54,10 @@ struct engine *engine_new(const struct engine_config *config)
     list_init(&engine->dirty_shards);
     heap_init(&engine->task_timers, task_timer_less);
     heap_init(&engine->worker_timers, worker_timer_less);
+    heap_init(&engine->gate_timers, gate_timer_less);
+    list_init(&engine->gates);
+    list_init(&engine->queues);
+    list_init(&engine->woken);
     arena_init(&engine->gather, 0);
     arena_init(&engine->urgent, 0);
     engine->effects_end = &engine->effects;
@@ -68,6 +78,7 @@ void engine_free(struct engine *engine)
     while ((node = map_walk(&engine->workers, &cursor)))
         worker_free(engine, CONTAINER_OF(node, struct worker, by_id));
     map_fini(&engine->lanes);
+    map_fini(&engine->pools);
     map_fini(&engine->types);
     map_fini(&engine->workers);
     map_fini(&engine->streams);
@@ -75,6 +86,7 @@ void engine_free(struct engine *engine)
     map_fini(&engine->reads);
     heap_fini(&engine->task_timers);
     heap_fini(&engine->worker_timers);
+    heap_fini(&engine->gate_timers);
     arena_fini(&engine->gather);
     arena_fini(&engine->urgent);
     lease_free_list(engine);
@@ -154,6 +166,7 @@ static void advance_time(struct engine *engine, int64_t now_us)
     run_grace(engine);
     run_worker_timers(engine);
     run_task_timers(engine);
+    gates_due(engine);
     if (engine->sweep_us <= engine->now_us)
         engine_sweep(engine);
 }
@@ -168,6 +181,9 @@ int64_t engine_next_due_us(const struct engine *engine)
     node = heap_top(&engine->worker_timers);
     if (node)
         due = MIN_OF(due, CONTAINER_OF(node, struct worker, timer)->timer_us);
+    node = heap_top(&engine->gate_timers);
+    if (node)
+        due = MIN_OF(due, CONTAINER_OF(node, struct gate, timer)->timer_us);
     for (uint32_t i = 0; i < engine->loaded_len; i++) {
         const struct shard *shard = engine->shards[engine->loaded[i]];
 
@@ -284,6 +300,7 @@ void engine_apply(struct engine *engine, const struct engine_command *command)
         client_apply(engine, command);
     else
         apply_stream(engine, command);
+    gates_settle(engine);
 }
 
 bool engine_owns(const struct engine *engine, uint16_t shard)

@@ -33,6 +33,7 @@ struct queue;
 struct window;
 struct run;
 struct worker;
+struct lane;
 
 /* Retry and timeouts of a task that differ from the default; one allocation with its codes. */
 struct options {
@@ -135,33 +136,17 @@ struct lease {
     struct session *session;
     struct engine_lease entry;
     struct slice parameters; /* copy in the arena of the batch entry.seq */
+    struct hold *holds;      /* at the gates of its lane; NULL when it has none */
     uint64_t held_mark;
     bool orphan; /* from a load and not yet adopted */
 };
 
-struct lane {
-    struct map_node by_key; /* engine->lanes */
-    struct list of_type;    /* type->lanes while it has ready tasks that may be dispatched */
-    struct list of_queue;   /* queue->lanes while it has ready tasks */
-    struct queue *queue;
-    struct task_type *type;
-    struct window *window;
-    struct heap ready;
-    uint32_t tasks; /* that refer to it */
-    uint32_t requires_len;
-    struct engine_label *requires;
-    char *requires_text; /* packed key NUL value NUL …, sorted as given */
-    size_t requires_bytes;
-    uint64_t cut; /* number of the cut that the copies below belong to */
-    const char *cut_type, *cut_queue, *cut_window;
-};
-
 struct task_type {
     struct map_node by_name; /* engine->types */
-    struct list lanes;       /* with ready tasks that may be dispatched */
+    struct list pools;       /* with tasks that may be dispatched */
     struct list idle;        /* offers of workers with credit */
     struct list offered;     /* all offers of connected workers */
-    uint32_t users;          /* lanes and offers */
+    uint32_t users;          /* pools, windows and offers */
     uint32_t offers;         /* workers that offer it, idle or not */
     char name[];
 };
@@ -172,13 +157,18 @@ struct queue_setting {
     struct queue *queue;
     int64_t paused_us; /* 0 = it is not paused */
     char *actor, *reason;
+    uint32_t concurrency; /* 0 = no limit */
+    struct gate *rate;    /* NULL = none */
 };
 
 struct queue {
     struct map_node by_name; /* shard->queues */
     struct list lanes;       /* with ready tasks */
+    struct list pools;       /* with lanes that no key holds back */
+    struct list dirty;       /* engine->queues: it may have opened */
     struct shard *shard;
     struct queue_setting *setting; /* NULL: none */
+    uint64_t pass;                 /* fairness: how far its keys have come */
     uint32_t namespace_id;
     uint32_t users;                        /* lanes and windows */
     uint32_t by_state[ENGINE_TASK_STATES]; /* in memory */
@@ -190,8 +180,10 @@ struct queue {
  * that no worker can do take no place from the others of their queue. */
 struct window {
     struct map_node by_key; /* shard->windows */
+    struct list lanes;      /* with ready tasks */
     struct queue *queue;
     struct task_type *type;
+    uint64_t group;     /* hash of what its tasks are limited by; 0 = by nothing */
     uint32_t users;     /* lanes */
     uint32_t ready_len; /* lone tasks in the heaps of its lanes */
     /* What is READY on disk only lies behind this place. */
@@ -368,7 +360,8 @@ struct shard {
     int64_t opened_us, grace_us;
     uint32_t orphans;
     struct list dirty_link;
-    struct map tasks, runs, queues, windows, keys;
+    struct map tasks, runs, queues, windows, keys, gates, fairs;
+    uint32_t grouped; /* windows that have a group */
     struct list all_runs;
     struct list dirty_tasks, dirty_runs, dirty_queues;
     uint32_t settings;                   /* queues that have one */
@@ -415,8 +408,10 @@ struct engine {
     uint16_t loaded[SHARDS_MAX]; /* numbers of the shards in use */
     uint32_t loaded_len;
     struct list dirty_shards;
-    struct map lanes, types, workers, streams, watches, reads;
-    struct heap task_timers, worker_timers;
+    struct map lanes, pools, types, workers, streams, watches, reads;
+    struct heap task_timers, worker_timers, gate_timers;
+    struct list gates, queues; /* that may have opened since they were looked at */
+    struct list woken;         /* pools that have got lanes back */
     struct arena gather, urgent;
     struct engine_effect *effects, **effects_end;
     uint32_t effects_len;
@@ -428,6 +423,8 @@ struct engine {
     struct lane *last_lane; /* the lane of the last submit: most are alike */
     struct engine_stats stats;
 };
+
+#include "lanes.h"
 
 /* states.c: the only writers of task->state and run->state */
 void task_move(struct task *task, enum engine_task_state to);
@@ -481,24 +478,16 @@ void task_finish(struct task *task, enum engine_task_state to, uint64_t last_log
 /* Cancel as the table says; true when it is terminal now. */
 bool task_cancel(struct task *task, const char *actor, const char *reason, int64_t deadline_us);
 
-/* queue.c: queues, lanes, types, matching */
-struct lane *lane_get(struct shard *shard, uint32_t namespace_id, const struct engine_spec *spec);
-void lane_release(struct lane *lane);
-struct window *window_get(struct queue *queue, struct task_type *type);
+/* queue.c: types, queues, windows */
+struct task_type *type_get(struct engine *engine, const char *name);
+void type_release(struct engine *engine, struct task_type *type);
+struct window *window_get(struct queue *queue, struct task_type *type, uint64_t group);
 void window_release_unused(struct window *window);
+uint32_t window_most(const struct window *window); /* ready tasks of it held in memory */
 struct queue *queue_get(struct shard *shard, uint32_t namespace_id, const char *name);
 struct queue *queue_find(struct shard *shard, uint32_t namespace_id, const char *name);
 void queue_release_unused(struct queue *queue);
-void queue_shown(struct queue *queue); /* its lanes may be dispatched from, or not any more */
-void lane_push(struct task *task);
-void lane_remove(struct task *task);
-void lane_match(struct lane *lane);       /* a task came: is there a worker */
-void worker_match(struct worker *worker); /* credit came: are there tasks */
-void worker_set_idle(struct worker *worker);
-bool ready_before(const struct task *a, const struct task *b);
-bool lane_fits(const struct lane *lane, const struct worker *worker);
-struct task_type *type_get(struct engine *engine, const char *name);
-void type_release(struct engine *engine, struct task_type *type);
+uint64_t hash_mix(uint64_t a, uint64_t b);
 
 /* queue_setting.c: what operators set and see */
 void queue_load_setting(struct shard *shard, const struct engine_queue_row *row);
@@ -510,11 +499,6 @@ void queue_row_fill(const struct queue_setting *setting, struct engine_queue_row
 /* A parked task leaves memory (1), or what was on disk only enters it (-1). */
 void queue_count_disk(struct queue *queue, enum engine_parked_reason reason, int change);
 void queue_setting_free(struct queue *queue);
-static inline bool queue_is_shut(const struct queue *queue)
-{
-    return queue->setting && queue->setting->paused_us;
-}
-
 /* why.c: what a task or run waits for, in words; "" when it does not wait */
 enum why {
     WHY_BRIEF, /* costs next to nothing: "a free worker" for all that only a worker is missing for
@@ -607,8 +591,11 @@ void run_attach(struct run *run, struct task *task);
 const char *run_plan_name(const struct run *run);
 struct slice run_input(const struct run *run);
 struct slice run_labels(const struct run *run);
-struct slice spec_text_of_step(const struct plan_step *step, struct slice environment,
+struct slice spec_text_of_step(const struct plan_step *step, const struct engine_spec *spec,
                                struct arena *arena);
+bool limits_of_step(struct run *run, const struct plan_step *step,
+                    const struct plan_context *context, struct arena *arena,
+                    struct engine_spec *spec, struct error *err);
 void requires_of_environment(struct slice environment, struct arena *arena,
                              struct engine_spec *spec);
 
@@ -648,6 +635,7 @@ const char *lane_type_name(struct lane *lane, struct engine *engine);
 const char *lane_queue_name(struct lane *lane, struct engine *engine);
 const char *lane_window_name(struct lane *lane, struct engine *engine);
 const char *window_name(const struct window *window, struct arena *arena);
+const char *window_group(const struct window *window, struct arena *arena); /* "" = none */
 struct slice slice_copy(struct arena *arena, struct slice text);
 
 /* view.c */

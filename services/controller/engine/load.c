@@ -418,6 +418,7 @@ static void drop_rest(struct shard *shard)
     cursor = (struct map_cursor){0};
     while ((node = map_walk(&shard->queues, &cursor))) {
         map_remove(&shard->queues, node);
+        list_remove(&CONTAINER_OF(node, struct queue, by_name)->dirty);
         queue_setting_free(CONTAINER_OF(node, struct queue, by_name));
         free(CONTAINER_OF(node, struct queue, by_name));
     }
@@ -427,6 +428,7 @@ static void drop_rest(struct shard *shard)
     map_fini(&shard->queues);
     map_fini(&shard->windows);
     map_fini(&shard->keys);
+    gates_free(shard);
 }
 
 /* Credit that was spent on leases whose dispatch never left: it would be lost to its stream. */

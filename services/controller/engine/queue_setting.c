@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Queues as their operators see them: pause and resume, and live counts. */
+/* Queues as their operators see them: pause and resume, limits, and live counts. */
 #include "internal.h"
 
 /* The queue's name ends at the first slash of a parked row's; it has none itself. */
@@ -60,6 +60,7 @@ void queue_setting_free(struct queue *queue)
     if (!setting)
         return;
     list_remove(&setting->dirty);
+    gate_of_queue_free(setting->rate);
     free(setting->actor);
     free(setting->reason);
     free(setting);
@@ -77,11 +78,20 @@ static void set_pause(struct queue_setting *setting, int64_t at_us, const char *
     setting->reason = text_cut(reason, ENGINE_REASON_BYTES_MAX);
 }
 
+static void set_limits(struct queue_setting *setting, uint32_t concurrency,
+                       const struct engine_rate *rate)
+{
+    setting->concurrency = concurrency;
+    gate_of_queue_free(setting->rate);
+    setting->rate = rate->limit ? gate_of_queue(setting->queue, rate) : NULL;
+}
+
 void queue_load_setting(struct shard *shard, const struct engine_queue_row *row)
 {
-    struct queue *queue = queue_get(shard, row->namespace_id, row->name);
+    struct queue_setting *setting = setting_get(queue_get(shard, row->namespace_id, row->name));
 
-    set_pause(setting_get(queue), row->paused_us, row->actor, row->reason);
+    set_pause(setting, row->paused_us, row->actor, row->reason);
+    set_limits(setting, row->concurrency, &row->rate);
 }
 
 void queue_row_fill(const struct queue_setting *setting, struct engine_queue_row *row,
@@ -91,7 +101,14 @@ void queue_row_fill(const struct queue_setting *setting, struct engine_queue_row
                                      .name = arena_strdup(arena, setting->queue->name),
                                      .paused_us = setting->paused_us,
                                      .actor = arena_strdup(arena, setting->actor),
-                                     .reason = arena_strdup(arena, setting->reason)};
+                                     .reason = arena_strdup(arena, setting->reason),
+                                     .concurrency = setting->concurrency,
+                                     .rate.key = ""};
+    if (setting->rate) {
+        row->rate.limit = setting->rate->limit;
+        row->rate.per_ms = setting->rate->per_us / US_PER_MS;
+        row->rate.units = 1;
+    }
 }
 
 static void changed(struct queue *queue, enum engine_event_kind kind, const char *actor,
@@ -112,6 +129,26 @@ static void changed(struct queue *queue, enum engine_event_kind kind, const char
     if (!list_linked(&queue->setting->dirty))
         list_push(&shard->dirty_queues, &queue->setting->dirty);
     queue_shown(queue);
+    queue_match(queue);
+}
+
+/* A bucket that stays is not filled anew by saying the same again. */
+static void limit(struct queue *queue, const struct engine_command *command)
+{
+    const struct engine_queue_command *ask = &command->queue;
+    const struct gate *rate = queue->setting ? queue->setting->rate : NULL;
+    bool same_rate =
+        rate ? rate->limit == ask->rate.limit && rate->per_us == ask->rate.per_ms * US_PER_MS
+             : !ask->rate.limit;
+    struct queue_setting *setting;
+
+    if (same_rate && ask->concurrency == (queue->setting ? queue->setting->concurrency : 0))
+        return;
+    setting = setting_get(queue);
+    setting->concurrency = ask->concurrency;
+    if (!same_rate)
+        set_limits(setting, ask->concurrency, &ask->rate);
+    changed(queue, ENGINE_EVENT_QUEUE_CHANGED, ask->actor, ask->reason);
 }
 
 static void pause_or_resume(struct queue *queue, const struct engine_command *command)
@@ -120,7 +157,7 @@ static void pause_or_resume(struct queue *queue, const struct engine_command *co
     bool pause = command->kind == ENGINE_PAUSE_QUEUE;
     struct queue_setting *setting;
 
-    if (!pause && !queue_is_shut(queue))
+    if (!pause && !(queue->setting && queue->setting->paused_us))
         return;
     setting = setting_get(queue);
     if (pause && setting->paused_us && str_eq(setting->reason, ask->reason))
@@ -139,7 +176,7 @@ static int64_t oldest_us(const struct queue *queue)
     LIST_EACH(&queue->lanes, node)
     {
         const struct lane *lane = LIST_ENTRY(node, struct lane, of_queue);
-        const struct task *top = CONTAINER_OF(heap_top(&lane->ready), struct task, ready);
+        const struct task *top = lane_top(lane);
 
         oldest = oldest ? MIN_OF(oldest, top->created_us) : top->created_us;
     }
@@ -152,7 +189,8 @@ static void view_fill(const struct queue *queue, struct engine_queue_view *view,
     view->row = (struct engine_queue_row){.namespace_id = queue->namespace_id,
                                           .name = arena_strdup(arena, queue->name),
                                           .actor = "",
-                                          .reason = ""};
+                                          .reason = "",
+                                          .rate.key = ""};
     if (queue->setting)
         queue_row_fill(queue->setting, &view->row, arena);
     view->ready = queue->by_state[ENGINE_TASK_READY] + queue->disk_ready;
@@ -229,7 +267,9 @@ void queue_apply(struct engine *engine, const struct engine_command *command)
     queue = queue_or_refuse(shard, command);
     if (!queue)
         return;
-    if (command->kind != ENGINE_READ_QUEUES)
+    if (command->kind == ENGINE_LIMIT_QUEUE)
+        limit(queue, command);
+    else if (command->kind != ENGINE_READ_QUEUES)
         pause_or_resume(queue, command);
     reply = reply_new(engine, shard->number, command->ticket, NULL);
     view = ARENA_NEW(&engine->gather, struct engine_queue_view);

@@ -232,8 +232,29 @@ static bool step_texts(struct run *run, uint32_t index, const struct plan_contex
     if (strcmp(step->labels, "{}") != 0)
         spec->labels = slice_of(step->labels);
     requires_of_environment(spec->environment, arena, spec);
-    spec->spec_text = spec_text_of_step(step, spec->environment, arena);
+    if ((step->concurrency_len || step->rates_len || step->fairness_key) &&
+        !limits_of_step(run, step, context, arena, spec, err))
+        return false;
+    spec->spec_text = spec_text_of_step(step, spec, arena);
     return true;
+}
+
+static void step_begin(struct run *run, uint32_t index, const struct engine_spec *spec)
+{
+    struct error err = {0};
+    const char *reason, *refusal = gate_refuses(run->shard, run->namespace_id, spec,
+                                                &run->shard->engine->gather, &reason);
+    struct task *task;
+
+    if (refusal) {
+        error_set(&err, STATUS_FAILED_PRECONDITION, "%s", refusal);
+        step_fail(run, index, reason, &err);
+        return;
+    }
+    task = step_task(run, index, spec);
+    task_begin(task);
+    gate_supersede(task);
+    task_notify(task);
 }
 
 static void step_start(struct run *run, uint32_t index)
@@ -262,10 +283,7 @@ static void step_start(struct run *run, uint32_t index)
     } else if (!step_texts(run, index, &context, &arena, &spec, &err)) {
         step_fail(run, index, "TEMPLATE_ERROR", &err);
     } else {
-        struct task *task = step_task(run, index, &spec);
-
-        task_begin(task);
-        task_notify(task);
+        step_begin(run, index, &spec);
     }
     arena_fini(&arena);
 }

@@ -105,6 +105,8 @@ static void task_set_state(struct task *task, enum engine_task_state to)
     if (task->state != ENGINE_TASK_NONE) {
         stats->tasks_by_state[task->state]--;
         in_queue[task->state]--;
+        if (task->state == ENGINE_TASK_RUNNING && task->lane->queue->setting)
+            queue_opens(task->lane->queue);
     }
     stats->tasks_by_state[to]++;
     in_queue[to]++;

@@ -81,9 +81,86 @@ static void put_timeouts(struct buf *out, const struct plan_timeout *timeout)
     buf_putc(out, '}');
 }
 
-struct slice spec_text_of_step(const struct plan_step *step, struct slice environment,
+static void put_key(struct buf *out, const char *key)
+{
+    buf_puts(out, "{\"key\":");
+    json_write_string(out, slice_of(key));
+}
+
+static void put_limits(struct buf *out, const struct engine_spec *spec)
+{
+    static const char *const STRATEGIES[] = {"QUEUE", "CANCEL_RUNNING", "REJECT_NEW"};
+
+    for (uint32_t i = 0; i < spec->concurrency_len; i++) {
+        const struct engine_concurrency *c = &spec->concurrency[i];
+
+        if (i == 0)
+            put_name(out, "concurrency");
+        buf_putc(out, i ? ',' : '[');
+        put_key(out, c->key);
+        buf_putf(out, ",\"limit\":%u,\"strategy\":\"CONCURRENCY_STRATEGY_%s\"}", c->limit,
+                 STRATEGIES[c->strategy]);
+    }
+    if (spec->concurrency_len)
+        buf_putc(out, ']');
+    for (uint32_t i = 0; i < spec->rates_len; i++) {
+        const struct engine_rate *r = &spec->rates[i];
+
+        if (i == 0)
+            put_name(out, "rateLimits");
+        buf_putc(out, i ? ',' : '[');
+        put_key(out, r->key);
+        put_duration(out, "per", r->per_ms);
+        buf_putf(out, ",\"limit\":%u,\"units\":%u}", r->limit, r->units);
+    }
+    if (spec->rates_len)
+        buf_putc(out, ']');
+    if (!spec->fairness_key)
+        return;
+    put_name(out, "fairness");
+    put_key(out, spec->fairness_key);
+    buf_putf(out, ",\"weight\":%u}", spec->fairness_weight);
+}
+
+bool limits_of_step(struct run *run, const struct plan_step *step,
+                    const struct plan_context *context, struct arena *arena,
+                    struct engine_spec *spec, struct error *err)
+{
+    struct engine_concurrency *open =
+        ARENA_ARRAY(arena, struct engine_concurrency, step->concurrency_len);
+    struct engine_rate *rates = ARENA_ARRAY(arena, struct engine_rate, step->rates_len);
+    const struct plan *plan = run->plan.plan;
+
+    for (uint32_t i = 0; i < step->concurrency_len; i++) {
+        const struct plan_concurrency *c = &step->concurrency[i];
+
+        open[i].limit = c->limit;
+        open[i].strategy = (enum engine_strategy)c->strategy;
+        if (plan_step_key(plan, c->key, "concurrency", context, arena, &open[i].key, err) !=
+            STATUS_OK)
+            return false;
+    }
+    for (uint32_t i = 0; i < step->rates_len; i++) {
+        const struct plan_rate *r = &step->rates[i];
+
+        rates[i] = (struct engine_rate){NULL, r->limit, r->per_ms, r->units};
+        if (plan_step_key(plan, r->key, "rateLimits", context, arena, &rates[i].key, err) !=
+            STATUS_OK)
+            return false;
+    }
+    spec->concurrency = open;
+    spec->concurrency_len = step->concurrency_len;
+    spec->rates = rates;
+    spec->rates_len = step->rates_len;
+    spec->fairness_weight = step->fairness_weight;
+    return !step->fairness_key || plan_step_key(plan, step->fairness_key, "fairness", context,
+                                                arena, &spec->fairness_key, err) == STATUS_OK;
+}
+
+struct slice spec_text_of_step(const struct plan_step *step, const struct engine_spec *spec,
                                struct arena *arena)
 {
+    struct slice environment = spec->environment;
     struct slice copy = {NULL, 0};
     struct buf out;
 
@@ -99,6 +176,7 @@ struct slice spec_text_of_step(const struct plan_step *step, struct slice enviro
         put_name(&out, "labels");
         buf_puts(&out, step->labels);
     }
+    put_limits(&out, spec);
     buf_putc(&out, '}');
     if (out.len > 2)
         copy = slice_copy(arena, buf_slice(&out));

@@ -243,7 +243,7 @@ void task_free(struct task *task)
         map_remove(&task->shard->tasks, &task->by_id);
     if (task->state != ENGINE_TASK_NONE) {
         engine->stats.tasks_by_state[task->state]--;
-        task->lane->queue->by_state[task->state]--;
+        task->lane->queue->by_state[task->state]--; /* none is running: its lease is closed */
     }
     engine->stats.tasks_in_memory--;
     engine->stats.bytes_in_memory -= task_bytes(task);

@@ -6,7 +6,8 @@
  */
 #include "internal.h"
 
-#define NAMES_SHOWN 5  /* of steps, of holders */
+#define NAMES_SHOWN 5 /* of steps */
+#define HOLDERS_SHOWN 3
 #define AHEAD_MAX 1000 /* tasks before a waiting one are counted so far */
 #define SECONDS_A_DAY 86400
 
@@ -39,8 +40,8 @@ static bool has_label(const struct worker *worker, const struct engine_label *la
 /* The first label that no worker of the type has, or that all together are too much. */
 static const char *no_labels(const struct lane *lane, struct arena *arena)
 {
-    for (uint32_t i = 0; i < lane->requires_len; i++) {
-        const struct engine_label *label = &lane->requires[i];
+    for (uint32_t i = 0; i < lane->pool->requires_len; i++) {
+        const struct engine_label *label = &lane->pool->requires[i];
         bool found = false;
 
         LIST_EACH(&lane->type->offered, node)
@@ -83,7 +84,7 @@ static const char *busy(const struct task *task, enum why why, struct arena *are
     {
         const struct worker *worker = LIST_ENTRY(node, struct offer, of_type)->worker;
 
-        if (lane_fits(lane, worker)) {
+        if (pool_fits(lane->pool, worker)) {
             fit++;
             draining += worker->draining;
         }
@@ -103,23 +104,79 @@ static const char *busy(const struct task *task, enum why why, struct arena *are
                                               ahead == 1 ? "goes" : "go"));
 }
 
+/* Some of those that hold the leases of a key. */
+static const char *holders(const struct gate *gate, struct arena *arena)
+{
+    const char *ids = "";
+    uint32_t n = 0;
+
+    LIST_EACH(&gate->holders, node)
+    {
+        char id[ID_TEXT_BYTES];
+
+        if (n++ == HOLDERS_SHOWN)
+            return arena_printf(arena, "%s and others", ids);
+        id_format(&LIST_ENTRY(node, struct hold, of_gate)->lease->task->id, id);
+        ids = arena_printf(arena, "%s%s%s", ids, *ids ? ", " : "", id);
+    }
+    return ids;
+}
+
+static const char *rate_text(const struct gate *gate, struct arena *arena)
+{
+    return arena_printf(arena, "%u in %g s", gate->limit, (double)gate->per_us / 1e6);
+}
+
+/* The first limit of a key that holds its lane back, or NULL. */
+static const char *at_gate(const struct lane *lane, struct arena *arena)
+{
+    const struct need *need = lane_closed(lane);
+
+    if (!need)
+        return NULL;
+    if (need->gate->kind == GATE_OPEN)
+        return arena_printf(arena, "limit of key %s: %u of %u held by %s", need->gate->key,
+                            need->gate->open, need->amount, holders(need->gate, arena));
+    return arena_printf(arena, "rate of key %s: %s, next at %s", need->gate->key,
+                        rate_text(need->gate, arena),
+                        time_text(gate_opens_us(need->gate, need->amount) + 999999, arena));
+}
+
 static const char *paused(const struct queue *queue, struct arena *arena)
 {
     return arena_printf(arena, "queue %s is paused by %s: %s", queue->name, queue->setting->actor,
                         queue->setting->reason);
 }
 
+static const char *queue_waits(const struct queue *queue, struct arena *arena)
+{
+    const struct queue_setting *setting = queue->setting;
+
+    if (setting->paused_us)
+        return paused(queue, arena);
+    if (setting->concurrency && queue->by_state[ENGINE_TASK_RUNNING] >= setting->concurrency)
+        return arena_printf(arena, "limit of queue %s: %u of %u running", queue->name,
+                            queue->by_state[ENGINE_TASK_RUNNING], setting->concurrency);
+    return arena_printf(arena, "rate of queue %s: %s, next at %s", queue->name,
+                        rate_text(setting->rate, arena),
+                        time_text(gate_opens_us(setting->rate, 1) + 999999, arena));
+}
+
 static const char *ready_waits(const struct task *task, enum why why, struct arena *arena)
 {
     const struct lane *lane = task->lane;
     const struct queue *queue = lane->queue;
+    const char *limit;
 
     if (queue_is_shut(queue))
-        return paused(queue, arena);
+        return queue_waits(queue, arena);
     if (lane->type->offers == 0)
         return arena_printf(arena, "no worker offers type %s", lane->type->name);
     if (task->more && task->more->careful)
         return "its turn: controllers were lost when it was handled";
+    limit = at_gate(lane, arena);
+    if (limit)
+        return limit;
     if (task->away)
         return arena_printf(arena, "behind at least %u others of its queue",
                             lane->window->ready_len);
@@ -196,7 +253,7 @@ const char *engine_waiting_for(const struct engine *engine, const struct engine_
     if (!queue)
         return "its turn to be read from disk";
     if (queue_is_shut(queue))
-        return paused(queue, arena);
+        return queue_waits(queue, arena);
     return arena_printf(arena, "behind at least %u others of its queue",
                         queue->by_state[ENGINE_TASK_READY]);
 }

@@ -9,13 +9,15 @@
 
 static bool behind_bound(const struct window *window, int16_t priority, const struct id *id)
 {
+    int64_t rank, bound;
+
     if (!window->bounded)
         return false;
     if (window->bound_start)
         return true;
-    if (priority != window->bound_priority)
-        return priority < window->bound_priority;
-    return id_cmp(id, &window->bound_id) > 0;
+    rank = engine_rank(priority, id);
+    bound = engine_rank(window->bound_priority, &window->bound_id);
+    return rank != bound ? rank > bound : id_cmp(id, &window->bound_id) > 0;
 }
 
 static bool behind_due_bound(const struct shard *shard, int64_t due_us, const struct id *id)
@@ -82,7 +84,7 @@ void task_place(struct task *task)
     }
     lane_push(task);
     lane_match(task->lane);
-    if (window->ready_len > task->shard->engine->config.window_tasks)
+    if (window->ready_len > window_most(window))
         window_trim(window);
 }
 
@@ -131,18 +133,15 @@ static void select_best(struct task **tasks, size_t len, size_t keep)
 /* Evicts a quarter of the window at once, so that a flood pays the selection once in a while. */
 void window_trim(struct window *window)
 {
-    size_t len = 0, most = window->queue->shard->engine->config.window_tasks;
+    size_t len = 0, most = window_most(window);
     size_t keep = most - most / 4;
     struct task **tasks = mem_alloc(window->ready_len * sizeof(struct task *));
     struct task *last;
 
-    LIST_EACH(&window->queue->lanes, node)
+    LIST_EACH(&window->lanes, node)
     {
-        struct lane *lane = LIST_ENTRY(node, struct lane, of_queue);
-        struct heap *ready = &lane->ready;
+        struct heap *ready = &LIST_ENTRY(node, struct lane, of_window)->ready;
 
-        if (lane->window != window)
-            continue;
         for (size_t i = 0; i < ready->len; i++) {
             struct task *task = CONTAINER_OF(ready->nodes[i], struct task, ready);
 
@@ -199,7 +198,7 @@ void window_refill(struct window *window)
 {
     struct shard *shard = window->queue->shard;
     struct engine *engine = shard->engine;
-    uint32_t most = engine->config.window_tasks;
+    uint32_t most = window_most(window);
     struct engine_refill *refill;
     struct read *read;
 
@@ -220,20 +219,55 @@ void window_refill(struct window *window)
     refill->limit = MAX_OF(most / 2, 1u);
 }
 
-/* The name is queue/type; neither has a slash in it. One that has none is of no task. */
+/* Cuts the part of a name up to the next slash; false when there is none or it is too long. */
+static bool cut_part(const char **at, char *out, size_t out_bytes)
+{
+    const char *slash = strchr(*at, '/');
+    size_t len = slash ? (size_t)(slash - *at) : 0;
+
+    if (!slash || len >= out_bytes)
+        return false;
+    memcpy(out, *at, len);
+    out[len] = '\0';
+    *at = slash + 1;
+    return true;
+}
+
+/* Sixteen lower-case hexadecimal digits, as window_name writes them; 0 when it is anything else. */
+static uint64_t group_of(const char *text)
+{
+    static const char DIGITS[] = "0123456789abcdef";
+    uint64_t group = 0;
+
+    for (; *text; text++) {
+        const char *digit = strchr(DIGITS, *text);
+
+        if (!digit)
+            return 0;
+        group = group << 4 | (uint64_t)(digit - DIGITS);
+    }
+    return group;
+}
+
+/* The name is queue/type or queue/type/group, without a slash in the parts. One that has none is of
+ * no task. */
 void window_load(struct shard *shard, const struct engine_queue_name *name)
 {
-    const char *slash = strrchr(name->queue, '/');
-    char text[ENGINE_QUEUE_BYTES_MAX + 1];
+    char queue[ENGINE_QUEUE_BYTES_MAX + 1], type_text[ENGINE_TYPE_BYTES_MAX + 1];
+    const char *at = name->queue, *rest;
     struct task_type *type;
     struct window *window;
+    uint64_t group = 0;
 
-    if (!slash || (size_t)(slash - name->queue) >= sizeof(text))
+    if (!cut_part(&at, queue, sizeof(queue)))
         return;
-    memcpy(text, name->queue, (size_t)(slash - name->queue));
-    text[slash - name->queue] = '\0';
-    type = type_get(shard->engine, slash + 1);
-    window = window_get(queue_get(shard, name->namespace_id, text), type);
+    rest = at;
+    if (cut_part(&rest, type_text, sizeof(type_text))) {
+        group = group_of(rest);
+        at = type_text;
+    }
+    type = type_get(shard->engine, at);
+    window = window_get(queue_get(shard, name->namespace_id, queue), type, group);
     type_release(shard->engine, type);
     window->bounded = window->bound_start = true;
 }
@@ -324,7 +358,7 @@ static void refill_ready(struct shard *shard, struct window *window,
             lane_match(task->lane);
         }
     }
-    if (window->ready_len > shard->engine->config.window_tasks)
+    if (window->ready_len > window_most(window))
         window_trim(window);
     window_refill(window);
     window->users--;

@@ -72,6 +72,7 @@ Suite *load_suite(void);
 Suite *key_suite(void);
 Suite *queue_suite(void);
 Suite *queue_setting_suite(void);
+Suite *limit_suite(void);
 Suite *window_suite(void);
 Suite *run_suite(void);
 

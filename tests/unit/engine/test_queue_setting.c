@@ -91,7 +91,11 @@ END_TEST
 
 START_TEST(a_pause_outlives_a_takeover)
 {
-    struct engine_queue_row row = {1, "slow", BENCH_START_US - 5, "ann", "rain"};
+    struct engine_queue_row row = {.namespace_id = 1,
+                                   .name = "slow",
+                                   .paused_us = BENCH_START_US - 5,
+                                   .actor = "ann",
+                                   .reason = "rain"};
     struct id waits;
 
     bench_begin(&bench, &(struct engine_load_begin){

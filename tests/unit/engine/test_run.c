@@ -286,6 +286,36 @@ START_TEST(the_specification_of_a_step_is_stored_as_the_contract_writes_it)
 }
 END_TEST
 
+START_TEST(the_limits_of_a_step_are_made_from_its_run_and_stored)
+{
+    static const char LIMITED[] = "{\"name\":\"p\",\"steps\":[{\"id\":\"a\",\"task\":\"noop\","
+                                  "\"concurrency\":[{\"key\":\"host-${{ input.h }}\",\"limit\":1}],"
+                                  "\"rateLimits\":[{\"key\":\"r\",\"limit\":5,\"per\":\"1500ms\"}],"
+                                  "\"fairness\":{\"key\":\"${{ input.h }}\",\"weight\":3}}]}";
+    const struct engine_shard_batch *rows;
+
+    bench_pass(&bench, 4000);
+    bench_beat(&bench, 1);
+    start(LIMITED, "{\"h\":\"x\"}");
+    rows = bench_rows(&bench);
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 1);
+    ck_assert_msg(
+        slice_is(rows->tasks_insert[0].spec.spec_text,
+                 "{\"concurrency\":[{\"key\":\"host-x\",\"limit\":1,"
+                 "\"strategy\":\"CONCURRENCY_STRATEGY_QUEUE\"}],"
+                 "\"rateLimits\":[{\"key\":\"r\",\"per\":\"1.500s\",\"limit\":5,\"units\":1}],"
+                 "\"fairness\":{\"key\":\"x\",\"weight\":3}}"),
+        "%.*s", (int)rows->tasks_insert[0].spec.spec_text.len,
+        rows->tasks_insert[0].spec.spec_text.data);
+    start(LIMITED, "{\"h\":\"x\"}");
+    bench_cut(&bench);
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 0);
+    start(LIMITED, "{\"h\":\"y\"}");
+    bench_cut(&bench);
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 1);
+}
+END_TEST
+
 /* A run is stopped in the middle and loaded from its rows: what follows is found again. */
 START_TEST(a_loaded_run_goes_on_where_its_rows_stand)
 {
@@ -388,6 +418,7 @@ Suite *run_suite(void)
     tcase_add_test(tcase, a_watch_of_a_run_gets_a_snapshot_then_updates_then_the_end);
     tcase_add_test(tcase, a_watch_of_a_run_that_is_over_ends_at_once);
     tcase_add_test(tcase, the_specification_of_a_step_is_stored_as_the_contract_writes_it);
+    tcase_add_test(tcase, the_limits_of_a_step_are_made_from_its_run_and_stored);
     tcase_add_test(tcase, a_loaded_run_goes_on_where_its_rows_stand);
     tcase_add_test(tcase, a_loaded_run_whose_step_failed_ends);
     tcase_add_test(tcase, the_same_key_starts_one_run);

@@ -91,8 +91,9 @@ static bool before(const struct engine_task_row *a, const struct engine_task_row
 {
     if (a->parked == ENGINE_PARKED_DUE && a->parked_due_us != b->parked_due_us)
         return a->parked_due_us < b->parked_due_us;
-    if (a->parked == ENGINE_PARKED_READY && a->spec.priority != b->spec.priority)
-        return a->spec.priority > b->spec.priority;
+    if (a->parked == ENGINE_PARKED_READY &&
+        engine_rank(a->spec.priority, &a->id) != engine_rank(b->spec.priority, &b->id))
+        return engine_rank(a->spec.priority, &a->id) < engine_rank(b->spec.priority, &b->id);
     return id_cmp(&a->id, &b->id) < 0;
 }
 

@@ -145,8 +145,8 @@ struct engine_task_lookup {
     struct id id; /* the whole row, result and failure included */
 };
 /*
- * reason READY: tasks parked READY under (namespace, queue) behind the place (priority, id) in
- * order (priority desc, id asc); from_start: from the first on. reason DUE: tasks parked DUE behind
+ * reason READY: tasks parked READY under (namespace, queue) behind the place (rank, id) of
+ * engine_rank, in that order; from_start: from the first on. reason DUE: tasks parked DUE behind
  * the place (after_us, id) with due ≤ until_us, in order (due, id). At most limit rows, with
  * shard.seq of the same snapshot.
  */

@@ -51,6 +51,7 @@ enum engine_command_kind {
     ENGINE_DRAIN_WORKER,
     ENGINE_PAUSE_QUEUE,
     ENGINE_RESUME_QUEUE,
+    ENGINE_LIMIT_QUEUE,
     ENGINE_READ_QUEUES,
     /* workers */
     ENGINE_STREAM_OPEN,
@@ -200,6 +201,8 @@ struct engine_queue_command {
     uint32_t namespace_id;
     const char *queue; /* READ_QUEUES: "" = all */
     const char *actor, *reason;
+    uint32_t concurrency; /* LIMIT_QUEUE: as in the row */
+    struct engine_rate rate;
 };
 
 struct engine_stream_open {
@@ -283,7 +286,7 @@ struct engine_command {
         struct engine_start_run start_run;
         struct engine_by_id by_id;
         struct engine_drain_worker worker; /* READ_WORKERS, DRAIN_WORKER */
-        struct engine_queue_command queue; /* PAUSE_QUEUE, RESUME_QUEUE, READ_QUEUES */
+        struct engine_queue_command queue; /* PAUSE_, RESUME_, LIMIT_QUEUE, READ_QUEUES */
         struct engine_stream_open stream_open;
         struct engine_stream_only stream;
         struct engine_held held;

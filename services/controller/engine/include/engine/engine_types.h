@@ -26,7 +26,11 @@
 #define ENGINE_MESSAGE_BYTES_MAX 2048 /* of a failure; longer ones are cut */
 #define ENGINE_CODE_BYTES_MAX 64
 #define ENGINE_TOKEN_BYTES_MAX 96
-#define ENGINE_PRIORITY_MAX 1000 /* from -1000; higher goes first */
+#define ENGINE_PRIORITY_MAX 9 /* from 0; higher goes first */
+#define ENGINE_PRIORITIES (ENGINE_PRIORITY_MAX + 1)
+/* A task gains one step of priority on those that come after it for each minute that it waits. The
+ * order on disk follows from it too, so it is no setting. */
+#define ENGINE_AGING_STEP_MS 60000
 #define ENGINE_ATTEMPTS_MAX 1000
 #define ENGINE_WORKER_TYPES_MAX 256
 #define ENGINE_SLOTS_MAX 10000
@@ -36,6 +40,12 @@
 #define ENGINE_DIGEST_BYTES 32
 #define ENGINE_WATCHES_MAX 100000 /* of the process */
 #define ENGINE_WORKERS_MAX 10000
+#define ENGINE_LIMITS_MAX 8 /* of a task, of each kind */
+#define ENGINE_LIMIT_KEY_BYTES_MAX 128
+#define ENGINE_LIMIT_MAX 1000000 /* leases of a key, starts in a period */
+#define ENGINE_PERIOD_MS_MAX (INT64_C(31) * 24 * 3600 * 1000) /* of a rate */
+#define ENGINE_WEIGHT_MAX 1000
+#define ENGINE_KEYS_MAX 65536   /* of limits and fairness, in use at a time, of a shard */
 #define ENGINE_QUEUES_MAX 10000 /* with settings of their own, of a shard */
 #define ENGINE_FOREVER INT64_MAX
 
@@ -88,6 +98,25 @@ struct engine_timeouts {
     int64_t queue_ms, attempt_ms, total_ms, heartbeat_ms; /* 0 = none */
 };
 
+/* What is done when a key has all the leases that it may have. */
+enum engine_strategy {
+    ENGINE_STRATEGY_QUEUE = 0,          /* the task waits */
+    ENGINE_STRATEGY_CANCEL_RUNNING = 1, /* the oldest unfinished tasks of the key are cancelled */
+    ENGINE_STRATEGY_REJECT_NEW = 2,     /* the task is refused; a step fails with LIMIT_REACHED */
+};
+struct engine_concurrency {
+    const char *key;
+    uint32_t limit; /* open leases of the key while one more may be given: fewer than so many */
+    enum engine_strategy strategy;
+};
+/* A token bucket: at most limit starts at once, and limit more in each period. */
+struct engine_rate {
+    const char *key;
+    uint32_t limit;
+    int64_t per_ms;
+    uint32_t units; /* that one start takes, 1 … limit */
+};
+
 /* What a task is. Of rows that the engine gives out only type, queue, priority, parameters,
  * spec_text and run_at_us are set: they are what is stored. */
 struct engine_spec {
@@ -96,6 +125,12 @@ struct engine_spec {
     int32_t priority;
     const struct engine_label *requires; /* labels that a worker must have */
     uint32_t requires_len;
+    const struct engine_concurrency *concurrency;
+    uint32_t concurrency_len;
+    const struct engine_rate *rates;
+    uint32_t rates_len;
+    const char *fairness_key; /* NULL or "" = none */
+    uint32_t fairness_weight; /* 1 … ENGINE_WEIGHT_MAX */
     struct engine_retry retry;
     struct engine_timeouts timeouts;
     int64_t run_at_us;        /* not before; 0 = at once */
@@ -142,16 +177,23 @@ struct engine_task_change {
  * parked: their run is.
  */
 enum engine_parked_reason {
-    ENGINE_PARKED_READY = 1, /* waits in its queue; order (priority desc, id) */
+    ENGINE_PARKED_READY = 1, /* waits in its queue; order (rank, id) */
     ENGINE_PARKED_DUE = 2,   /* waits for due_us */
     ENGINE_PARKED_RUN = 3,   /* a run that is not finished */
 };
+/* The place of a task among the ready ones, smaller first: its time in ms, earlier by a step for
+ * each step of priority. */
+static inline int64_t engine_rank(int32_t priority, const struct id *id)
+{
+    return (int64_t)id_unix_ms(id) - (int64_t)priority * ENGINE_AGING_STEP_MS;
+}
+
 struct engine_parked {
     struct id id;
     int64_t due_us; /* 0 for READY and RUN */
     enum engine_parked_reason reason;
     uint32_t namespace_id;
-    const char *queue; /* task's queue/type: what a refill asks by; "" for RUN */
+    const char *queue; /* queue/type, or queue/type/group: what a refill asks by; "" for RUN */
     int32_t priority;
 };
 
@@ -161,6 +203,8 @@ struct engine_task_row {
     struct id id;
     uint32_t namespace_id;
     struct engine_spec spec;
+    const char
+        *group; /* given out: what its limits add to the queue of its parked row; "" = none */
     int64_t created_us;
     struct id run; /* nil for a lone task */
     const char *step;
@@ -214,6 +258,8 @@ struct engine_queue_row {
     const char *name;
     int64_t paused_us; /* since when it is paused; 0 = it is not */
     const char *actor, *reason;
+    uint32_t concurrency;    /* leases at a time; 0 = no limit */
+    struct engine_rate rate; /* limit 0 = none; no key, one unit a start */
 };
 
 /* Live counts of a queue, those on disk included. */
