@@ -246,3 +246,30 @@ enum status plan_step_environment(const struct plan *plan, uint32_t step,
     stringify(merged, "requires");
     return to_text(merged, "environment", arena, ret, err);
 }
+
+enum status plan_step_key(const struct plan *plan, const struct cel_template *key, const char *what,
+                          const struct plan_context *context, struct arena *arena, const char **ret,
+                          struct error *err)
+{
+    AUTO(view_fini) struct view view = {.plan = plan, .context = context};
+    AUTO(json_drop) json_t *json = NULL;
+    AUTO(buf_fini) struct buf text = {0};
+    struct cel_env env = {resolve, &view};
+    struct slice value;
+    enum status status = cel_template_eval(key, &env, &json, err);
+
+    if (status != STATUS_OK)
+        return error_wrap(err, status, "%s", what);
+    buf_init(&text, PLAN_LIMIT_KEY_BYTES_MAX + 1);
+    if (json_is_string(json))
+        value = (struct slice){json_string_value(json), json_string_length(json)};
+    else if (json_append(&text, json) == STATUS_OK)
+        value = buf_slice(&text);
+    else
+        value = (struct slice){"", PLAN_LIMIT_KEY_BYTES_MAX + 1};
+    if (value.len == 0 || value.len > PLAN_LIMIT_KEY_BYTES_MAX)
+        return error_field(err, STATUS_INVALID_ARGUMENT, "EXPRESSION_FAILED", what,
+                           "%s: a key has 1 to %d bytes", what, PLAN_LIMIT_KEY_BYTES_MAX);
+    *ret = arena_strndup(arena, value.data, value.len);
+    return STATUS_OK;
+}

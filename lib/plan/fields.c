@@ -11,6 +11,9 @@
 #define TITLE_BYTES_MAX 256.0
 #define PATH_BYTES_MAX 4096.0
 
+#define KEY_HELP "Text; may hold expressions."
+
+static const char *const STRATEGIES[] = {"queue", "cancelRunning", "rejectNew", NULL};
 static const char *const SANDBOXES[] = {"strict", "standard", "none", NULL};
 static const char *const ON_TIMEOUT[] = {"approve", "reject", NULL};
 static const char *const ON_ITEM_FAILURE[] = {"fail", "continue", NULL};
@@ -95,6 +98,69 @@ static const struct field TIMEOUT[] = {
 };
 static const struct object TIMEOUT_OBJECT = {"timeout", "Limits of time. Absent = none.", TIMEOUT,
                                              ARRAY_LEN(TIMEOUT)};
+
+static const struct field CONCURRENCY[] = {
+    {.name = "key",
+     .help = KEY_HELP,
+     .shape = SHAPE_TEMPLATE,
+     .max = PLAN_DESCRIPTION_BYTES_MAX,
+     .required = true},
+    {.name = "limit",
+     .help = "So many tasks of the key at a time.",
+     .shape = SHAPE_INT,
+     .min = 1,
+     .max = PLAN_LIMIT_MAX,
+     .required = true},
+    {.name = "strategy",
+     .help = "What is done with a new task over the limit: it waits (queue, the default), the "
+             "oldest ones are cancelled, or it is refused.",
+     .shape = SHAPE_WORD,
+     .words = STRATEGIES},
+};
+static const struct object CONCURRENCY_OBJECT = {"concurrency", "So many tasks of a key at a time.",
+                                                 CONCURRENCY, ARRAY_LEN(CONCURRENCY)};
+
+static const struct field RATE[] = {
+    {.name = "key",
+     .help = KEY_HELP,
+     .shape = SHAPE_TEMPLATE,
+     .max = PLAN_DESCRIPTION_BYTES_MAX,
+     .required = true},
+    {.name = "limit",
+     .help = "So many starts at once, and in each period.",
+     .shape = SHAPE_INT,
+     .min = 1,
+     .max = PLAN_LIMIT_MAX,
+     .required = true},
+    {.name = "per",
+     .help = "The period, at most 31d.",
+     .shape = SHAPE_DURATION,
+     .min = 1,
+     .required = true},
+    {.name = "units",
+     .help = "That one start takes. Default 1.",
+     .shape = SHAPE_INT,
+     .min = 1,
+     .max = PLAN_LIMIT_MAX},
+};
+static const struct object RATE_OBJECT = {"rateLimit", "So many starts of a key in a period.", RATE,
+                                          ARRAY_LEN(RATE)};
+
+static const struct field FAIRNESS[] = {
+    {.name = "key",
+     .help = KEY_HELP,
+     .shape = SHAPE_TEMPLATE,
+     .max = PLAN_DESCRIPTION_BYTES_MAX,
+     .required = true},
+    {.name = "weight",
+     .help = "Its share beside the other keys. Default 1.",
+     .shape = SHAPE_INT,
+     .min = 1,
+     .max = PLAN_WEIGHT_MAX},
+};
+static const struct object FAIRNESS_OBJECT = {
+    "fairness", "Keys of one priority are served in turn, by their weights.", FAIRNESS,
+    ARRAY_LEN(FAIRNESS)};
 
 static const struct field APPROVAL[] = {
     {.name = "prompt",
@@ -182,7 +248,7 @@ static const struct field STEP[] = {
      .shape = SHAPE_NAME,
      .max = PLAN_NAME_BYTES_MAX},
     {.name = "priority",
-     .help = "0 (last) to 9 (first). Default 5.",
+     .help = "0 (last) to 9 (first). Default 5. Each minute of waiting makes up for one.",
      .shape = SHAPE_INT,
      .max = PLAN_PRIORITY_MAX},
     {.name = "labels", .help = "Free, for search.", .shape = SHAPE_STRINGS, .max = PLAN_LABELS_MAX},
@@ -211,6 +277,20 @@ static const struct field STEP[] = {
      .help = "Limits of time.",
      .shape = SHAPE_OBJECT,
      .object = &TIMEOUT_OBJECT},
+    {.name = "concurrency",
+     .help = "Limits of tasks at a time, by key.",
+     .shape = SHAPE_OBJECTS,
+     .max = PLAN_LIMITS_MAX,
+     .object = &CONCURRENCY_OBJECT},
+    {.name = "rateLimits",
+     .help = "Limits of starts in a period, by key.",
+     .shape = SHAPE_OBJECTS,
+     .max = PLAN_LIMITS_MAX,
+     .object = &RATE_OBJECT},
+    {.name = "fairness",
+     .help = "How it shares with other keys of its queue.",
+     .shape = SHAPE_OBJECT,
+     .object = &FAIRNESS_OBJECT},
 };
 const struct object PLAN_STEP_OBJECT = {"step", "A node of the plan.", STEP, ARRAY_LEN(STEP)};
 

@@ -147,6 +147,13 @@ void plan__compile_defaults(struct compiler *compiler);
 void plan__compile_step(struct compiler *compiler, uint32_t index, const json_t *json);
 const struct cel_document *plan__compile_document(struct compiler *compiler, uint32_t step,
                                                   const char *field, const json_t *json);
+/* A text that may hold expressions, in the field `field` of the step; `at` is the object it is in.
+ */
+const struct cel_template *plan__compile_key(struct compiler *compiler, uint32_t index,
+                                             const char *field, const struct at *at,
+                                             const json_t *json);
+void plan__compile_limits(struct compiler *compiler, uint32_t index, const struct at *at,
+                          const json_t *json, struct plan_step *step);
 /* Index of a step, or -1. */
 int64_t plan__find(const struct compiler *compiler, const char *id);
 /* Resolves needs, finds cycles, fills dependents and order. False when there is a cycle. */

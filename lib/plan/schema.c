@@ -5,7 +5,7 @@
 #include "internal.h"
 
 #define SCHEMA_BYTES_MAX ((size_t)256 * 1024)
-#define OBJECTS_MAX 16
+#define OBJECTS_MAX 24
 #define EXPRESSION "{\"type\":\"string\",\"pattern\":\"^\\\\$\\\\{\\\\{[\\\\s\\\\S]*\\\\}\\\\}$\"}"
 
 struct writer {

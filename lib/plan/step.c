@@ -200,6 +200,30 @@ static void compile_when(struct compiler *compiler, uint32_t index, const json_t
     compiler->steps[index].when = tmpl;
 }
 
+const struct cel_template *plan__compile_key(struct compiler *compiler, uint32_t index,
+                                             const char *field, const struct at *at,
+                                             const json_t *json)
+{
+    struct note note = {compiler, index, field};
+    struct at here = {at, "key", 0};
+    const struct cel_template *tmpl = NULL;
+    struct error why = {0};
+
+    if (!json_is_string(json))
+        return NULL;
+    if (!*json_string_value(json)) {
+        plan__problem(&compiler->problems, &here, NULL, "must not be empty");
+        return NULL;
+    }
+    if (cel_template_compile(slice_of(json_string_value(json)), compiler->arena, &tmpl, NULL,
+                             &why) != STATUS_OK) {
+        plan__problem(&compiler->problems, &here, NULL, "expression: %s", why.message);
+        return NULL;
+    }
+    cel_template_each_path(tmpl, on_path, &note);
+    return tmpl;
+}
+
 /* Exactly one of the fields that say what a step is; those of another kind are out of place. */
 static void compile_kind(struct compiler *compiler, const struct at *at, const json_t *json,
                          struct plan_step *step)
@@ -228,7 +252,8 @@ static void compile_kind(struct compiler *compiler, const struct at *at, const j
         plan__problem(&compiler->problems, at, NULL, "'task' is missing");
     step->task_type = text_or(compiler, json_object_get(json, "task"), "");
     if (found && step->kind != PLAN_STEP_TASK) {
-        static const char *const OF_TASKS[] = {"parameters", "environment", "retry"};
+        static const char *const OF_TASKS[] = {"parameters",  "environment", "retry",
+                                               "concurrency", "rateLimits",  "fairness"};
 
         for (size_t i = 0; i < ARRAY_LEN(OF_TASKS); i++) {
             struct at here = {at, OF_TASKS[i], 0};
@@ -263,4 +288,5 @@ void plan__compile_step(struct compiler *compiler, uint32_t index, const json_t 
     compile_parameters(compiler, index, json);
     compile_environment(compiler, index, json);
     compile_when(compiler, index, json_object_get(json, "when"));
+    plan__compile_limits(compiler, index, &at, json, step);
 }

@@ -91,6 +91,46 @@ START_TEST(full_plan_is_compiled)
 }
 END_TEST
 
+START_TEST(limits_are_compiled_and_their_keys_are_made_from_what_is_known)
+{
+    static const char TEXT[] =
+        "name: x\n"
+        "steps:\n"
+        "- id: a\n"
+        "  task: hello\n"
+        "  concurrency:\n"
+        "  - {key: \"host-${{ input.host }}\", limit: 2, strategy: rejectNew}\n"
+        "  - {key: all, limit: 50}\n"
+        "  rateLimits: [{key: \"${{ input.n }}\", limit: 10, per: 1m, units: 3}]\n"
+        "  fairness: {key: \"${{ input.host }}\", weight: 4}\n";
+    struct plan_context context = {.input = slice_of("{\"host\":\"db1\",\"n\":7}")};
+    const struct plan *plan = NULL;
+    const struct plan_step *step;
+    struct error err = {0};
+    const char *key;
+
+    ck_assert_msg(plan_compile(slice_of(TEXT), &arena, &plan, &err) == STATUS_OK, "%s",
+                  err.message);
+    step = &plan->steps[0];
+    ck_assert_uint_eq(step->concurrency_len, 2);
+    ck_assert_uint_eq(step->concurrency[0].limit, 2);
+    ck_assert_int_eq(step->concurrency[0].strategy, PLAN_STRATEGY_REJECT_NEW);
+    ck_assert_int_eq(step->concurrency[1].strategy, PLAN_STRATEGY_QUEUE);
+    ck_assert_int_eq(step->rates[0].per_ms, 60000);
+    ck_assert_uint_eq(step->rates[0].units, 3);
+    ck_assert_uint_eq(step->fairness_weight, 4);
+    ck_assert(plan_step_key(plan, step->concurrency[0].key, "concurrency", &context, &arena, &key,
+                            &err) == STATUS_OK);
+    ck_assert_str_eq(key, "host-db1");
+    ck_assert(plan_step_key(plan, step->rates[0].key, "rateLimits", &context, &arena, &key, &err) ==
+              STATUS_OK);
+    ck_assert_str_eq(key, "7");
+    context.input = slice_of("{\"host\":\"\"}");
+    ck_assert(plan_step_key(plan, step->fairness_key, "fairness", &context, &arena, &key, &err) ==
+              STATUS_INVALID_ARGUMENT);
+}
+END_TEST
+
 START_TEST(canonical_text_does_not_depend_on_form_or_order)
 {
     const struct plan *yaml = NULL, *json = NULL;
@@ -221,6 +261,21 @@ static const struct fault FAULTS[] = {
     {ONE "onFailure: [{id: z, task: hello}]\n", "onFailure", "onFailure is not supported", NULL, 5},
     {ONE "- {id: b, task: hello, sleep: 5s}\n", "steps[1].sleep",
      "a step is either 'task' or 'sleep'", NULL, 5},
+    {ONE "  concurrency: {key: a, limit: 1}\n", "steps[0].concurrency",
+     "must be a list, not an object", NULL, 5},
+    {ONE "  concurrency: [{key: a}]\n", "steps[0].concurrency[0].limit", "'limit' is missing", NULL,
+     5},
+    {ONE "  concurrency: [{key: \"\", limit: 1}]\n", "steps[0].concurrency[0].key",
+     "must not be empty", NULL, 5},
+    {ONE "  concurrency: [{key: a, limit: 1, strategy: cancel}]\n",
+     "steps[0].concurrency[0].strategy", "must be one of queue, cancelRunning, rejectNew", NULL, 5},
+    {ONE "  concurrency: [{key: \"${{ steps.b.output }}\", limit: 1}]\n", "steps[0].concurrency",
+     "there is no step 'b'", NULL, 5},
+    {ONE "  rateLimits: [{key: a, limit: 5, per: 1s, units: 6}]\n", "steps[0].rateLimits[0].units",
+     "must be at most the limit", NULL, 5},
+    {ONE "  rateLimits: [{key: a, limit: 5, per: 32d}]\n", "steps[0].rateLimits[0].per",
+     "must be at most 31d", NULL, 5},
+    {ONE "  fairness: {weight: 2}\n", "steps[0].fairness.key", "'key' is missing", NULL, 5},
     {ONE "input: {type: string}\n", "input.type", "a plan's input is an object", NULL, 5},
     {ONE "input: {properties: {a: {type: strin}}}\n", "input.properties.a.type", "must be one of",
      "did you mean 'string'?", 5},
@@ -367,6 +422,7 @@ Suite *suite_compile(void)
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, full_plan_is_compiled);
+    tcase_add_test(tests, limits_are_compiled_and_their_keys_are_made_from_what_is_known);
     tcase_add_test(tests, canonical_text_does_not_depend_on_form_or_order);
     tcase_add_loop_test(tests, fault_is_reported_with_its_place, 0, (int)ARRAY_LEN(FAULTS));
     tcase_add_test(tests, all_problems_are_collected);

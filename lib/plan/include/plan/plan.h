@@ -29,6 +29,11 @@
 #define PLAN_ATTEMPTS_MAX 1000
 #define PLAN_PRIORITY_MAX 9 /* from 0 (last) */
 #define PLAN_PRIORITY_DEFAULT 5
+#define PLAN_LIMITS_MAX 8 /* of a step, of each kind */
+#define PLAN_LIMIT_KEY_BYTES_MAX 128
+#define PLAN_LIMIT_MAX 1000000
+#define PLAN_PERIOD_MS_MAX ((int64_t)31 * 24 * 3600 * 1000)
+#define PLAN_WEIGHT_MAX 1000
 #define PLAN_LABELS_MAX 32
 #define PLAN_LABEL_BYTES_MAX 256
 
@@ -56,6 +61,24 @@ struct plan_timeout {
     int64_t queue_ms, attempt_ms, total_ms, heartbeat_ms;
 };
 
+/* Limits by key; keys may hold expressions: plan_step_key. */
+enum plan_strategy {
+    PLAN_STRATEGY_QUEUE = 0,
+    PLAN_STRATEGY_CANCEL_RUNNING = 1,
+    PLAN_STRATEGY_REJECT_NEW = 2,
+};
+struct plan_concurrency {
+    const struct cel_template *key;
+    uint32_t limit;
+    enum plan_strategy strategy;
+};
+struct plan_rate {
+    const struct cel_template *key;
+    uint32_t limit;
+    int64_t per_ms;
+    uint32_t units;
+};
+
 struct plan_step {
     const char *id;
     const char *name;        /* for people; the id when the document has none */
@@ -69,6 +92,12 @@ struct plan_step {
     const char *labels;                     /* JSON text of an object of strings, "{}" when none */
     struct plan_retry retry;
     struct plan_timeout timeout;
+    const struct plan_concurrency *concurrency;
+    uint32_t concurrency_len;
+    const struct plan_rate *rates;
+    uint32_t rates_len;
+    const struct cel_template *fairness_key; /* NULL: none */
+    uint32_t fairness_weight;
     const uint32_t *needs; /* indexes of steps, in the document's order */
     uint32_t needs_len;
     const uint32_t *dependents; /* steps that need this one */
@@ -145,6 +174,11 @@ MUST_USE enum status plan_step_parameters(const struct plan *plan, uint32_t step
 MUST_USE enum status plan_step_environment(const struct plan *plan, uint32_t step,
                                            const struct plan_context *context, struct arena *arena,
                                            struct slice *ret, struct error *err);
+/* The key of a limit, 1 … PLAN_LIMIT_KEY_BYTES_MAX bytes, from the arena. `what` names it in err.
+ */
+MUST_USE enum status plan_step_key(const struct plan *plan, const struct cel_template *key,
+                                   const char *what, const struct plan_context *context,
+                                   struct arena *arena, const char **ret, struct error *err);
 /* The run's output once all steps have finished. */
 MUST_USE enum status plan_output(const struct plan *plan, const struct plan_context *context,
                                  struct arena *arena, struct slice *ret, struct error *err);
