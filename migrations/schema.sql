@@ -142,6 +142,20 @@ CREATE FUNCTION public.id_shard(id uuid) RETURNS integer
 COMMENT ON FUNCTION public.id_shard(id uuid) IS 'The shard of a task or run: the 12 bits behind the version.';
 
 --
+-- Name: parked_rank(integer, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.parked_rank(priority integer, id uuid) RETURNS bigint
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (((('x'::text || translate("left"((id)::text, 13), '-'::text, ''::text)))::bit(48))::bigint - ((priority)::bigint * 60000));
+
+--
+-- Name: FUNCTION parked_rank(priority integer, id uuid); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.parked_rank(priority integer, id uuid) IS 'Milliseconds of the id, a minute less for each step of priority: smaller goes first. As in engine_types.h.';
+
+--
 -- Name: api_key; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -370,7 +384,7 @@ CREATE TABLE public.parked (
     shard smallint NOT NULL,
     reason smallint NOT NULL,
     namespace_id integer NOT NULL,
-    rank smallint DEFAULT 0 NOT NULL,
+    rank bigint DEFAULT 0 NOT NULL,
     due_at timestamp with time zone,
     id uuid NOT NULL,
     queue text DEFAULT ''::text NOT NULL
@@ -387,7 +401,7 @@ COMMENT ON TABLE public.parked IS 'Every unfinished task or run that is neither 
 -- Name: COLUMN parked.rank; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.parked.rank IS 'Minus the priority, so that (rank, id) ascending is the order of a queue.';
+COMMENT ON COLUMN public.parked.rank IS 'By parked_rank: (rank, id) ascending is the order of a queue.';
 
 --
 -- Name: parked_due; Type: TABLE; Schema: public; Owner: -
@@ -397,7 +411,7 @@ CREATE TABLE public.parked_due (
     shard smallint NOT NULL,
     reason smallint NOT NULL,
     namespace_id integer NOT NULL,
-    rank smallint DEFAULT 0 NOT NULL,
+    rank bigint DEFAULT 0 NOT NULL,
     due_at timestamp with time zone,
     id uuid NOT NULL,
     queue text DEFAULT ''::text NOT NULL
@@ -412,7 +426,7 @@ CREATE TABLE public.parked_ready (
     shard smallint NOT NULL,
     reason smallint NOT NULL,
     namespace_id integer NOT NULL,
-    rank smallint DEFAULT 0 NOT NULL,
+    rank bigint DEFAULT 0 NOT NULL,
     due_at timestamp with time zone,
     id uuid NOT NULL,
     queue text DEFAULT ''::text NOT NULL
@@ -427,7 +441,7 @@ CREATE TABLE public.parked_run (
     shard smallint NOT NULL,
     reason smallint NOT NULL,
     namespace_id integer NOT NULL,
-    rank smallint DEFAULT 0 NOT NULL,
+    rank bigint DEFAULT 0 NOT NULL,
     due_at timestamp with time zone,
     id uuid NOT NULL,
     queue text DEFAULT ''::text NOT NULL
@@ -484,7 +498,10 @@ CREATE TABLE public.queue (
     paused_at timestamp with time zone,
     name text NOT NULL,
     paused_by text,
-    pause_reason text
+    pause_reason text,
+    concurrency integer,
+    rate_limit integer,
+    rate_per_ms bigint
 );
 
 --
@@ -492,6 +509,12 @@ CREATE TABLE public.queue (
 --
 
 COMMENT ON TABLE public.queue IS 'Settings of queues, written by the batches of the owner of their namespace''s home shard and read when that shard is loaded. paused_at: nothing is dispatched from it since then.';
+
+--
+-- Name: COLUMN queue.concurrency; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.queue.concurrency IS 'Leases at a time; NULL = no limit. rate_limit, rate_per_ms: a bucket of starts.';
 
 --
 -- Name: run; Type: TABLE; Schema: public; Owner: -
@@ -591,6 +614,7 @@ CREATE TABLE public.task (
     failure_details text,
     cancel_actor text,
     cancel_reason text,
+    limit_group text,
     CONSTRAINT task_state_check CHECK (((state >= 1) AND (state <= 9)))
 )
 PARTITION BY RANGE (id);
@@ -600,6 +624,12 @@ PARTITION BY RANGE (id);
 --
 
 COMMENT ON TABLE public.task IS 'Lone tasks and steps of runs. The steps of a run are found by the 64 bits of id (time, shard) that they share with it.';
+
+--
+-- Name: COLUMN task.limit_group; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.task.limit_group IS 'Hash of what limits the task (keys of concurrency, rates, fairness); NULL = nothing. It stands behind queue and type in the row by which the task is parked, so that tasks that are held back take no place from others.';
 
 --
 -- Name: parked_due; Type: TABLE ATTACH; Schema: public; Owner: -

@@ -171,6 +171,7 @@ static void add_full_task(struct columns *c, const struct engine_task_row *row)
     add_slice(c->arrays[26], change->failure.details);
     add_text(c->arrays[27], change->cancel.actor);
     add_text(c->arrays[28], change->cancel.reason);
+    add_text(c->arrays[29], row->group ? row->group : "");
 }
 
 static void add_task_inserts(struct store_op *op, struct db_txn *txn)
@@ -180,7 +181,7 @@ static void add_task_inserts(struct store_op *op, struct db_txn *txn)
     static const enum db_kind full_kinds[] = {
         DB_UUID, DB_TIME, DB_I32,  DB_I32,  DB_I16,  DB_I16,  DB_I16,  DB_I16,  DB_BOOL, DB_BOOL,
         DB_I32,  DB_TIME, DB_TIME, DB_TIME, DB_TIME, DB_UUID, DB_UUID, DB_UUID, DB_TEXT, DB_TEXT,
-        DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT};
+        DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT};
     const struct engine_batch *batch = op->batch;
     struct columns plain = COLUMNS_OF(txn, plain_kinds), full = COLUMNS_OF(txn, full_kinds);
 
@@ -328,7 +329,7 @@ static void add_run_updates(struct store_op *op, struct db_txn *txn)
 
 static void add_parked_removes(struct store_op *op, struct db_txn *txn)
 {
-    static const enum db_kind ready_kinds[] = {DB_I16, DB_I32, DB_TEXT, DB_I16, DB_UUID};
+    static const enum db_kind ready_kinds[] = {DB_I16, DB_I32, DB_TEXT, DB_I64, DB_UUID};
     static const enum db_kind due_kinds[] = {DB_I16, DB_TIME, DB_UUID};
     static const enum db_kind run_kinds[] = {DB_I16, DB_UUID};
     const struct engine_batch *batch = op->batch;
@@ -347,7 +348,7 @@ static void add_parked_removes(struct store_op *op, struct db_txn *txn)
             if (c == &ready) {
                 db_array_add_i64(c->arrays[k++], row->namespace_id);
                 db_array_add_slice(c->arrays[k++], slice_of(row->queue));
-                db_array_add_i64(c->arrays[k++], -row->priority);
+                db_array_add_i64(c->arrays[k++], engine_rank(row->priority, &row->id));
             } else if (c == &due) {
                 db_array_add_i64(c->arrays[k++], row->due_us);
             }
@@ -360,7 +361,7 @@ static void add_parked_removes(struct store_op *op, struct db_txn *txn)
 
 static void add_parked_adds(struct store_op *op, struct db_txn *txn)
 {
-    static const enum db_kind kinds[] = {DB_I16, DB_I16, DB_I32, DB_I16, DB_TIME, DB_UUID, DB_TEXT};
+    static const enum db_kind kinds[] = {DB_I16, DB_I16, DB_I32, DB_I64, DB_TIME, DB_UUID, DB_TEXT};
     const struct engine_batch *batch = op->batch;
     struct columns c = COLUMNS_OF(txn, kinds);
 
@@ -371,7 +372,7 @@ static void add_parked_adds(struct store_op *op, struct db_txn *txn)
             db_array_add_i64(c.arrays[0], batch->shards[s].shard);
             db_array_add_i64(c.arrays[1], row->reason);
             db_array_add_i64(c.arrays[2], row->namespace_id);
-            db_array_add_i64(c.arrays[3], -row->priority);
+            db_array_add_i64(c.arrays[3], engine_rank(row->priority, &row->id));
             add_time(c.arrays[4], row->due_us);
             db_array_add_id(c.arrays[5], &row->id);
             db_array_add_slice(c.arrays[6], slice_of(row->queue ? row->queue : ""));
@@ -458,7 +459,8 @@ static void add_journal(struct store_op *op, struct db_txn *txn)
 
 static void add_queues(struct store_op *op, struct db_txn *txn)
 {
-    static const enum db_kind kinds[] = {DB_I16, DB_I32, DB_TEXT, DB_TIME, DB_TEXT, DB_TEXT};
+    static const enum db_kind kinds[] = {DB_I16,  DB_I32, DB_TEXT, DB_TIME, DB_TEXT,
+                                         DB_TEXT, DB_I32, DB_I32,  DB_I64};
     const struct engine_batch *batch = op->batch;
     struct columns c = COLUMNS_OF(txn, kinds);
 
@@ -472,6 +474,9 @@ static void add_queues(struct store_op *op, struct db_txn *txn)
             add_time(c.arrays[3], row->paused_us);
             add_text(c.arrays[4], row->actor);
             add_text(c.arrays[5], row->reason);
+            add_number(c.arrays[6], row->concurrency);
+            add_number(c.arrays[7], row->rate.limit);
+            add_number(c.arrays[8], row->rate.limit ? (uint64_t)row->rate.per_ms : 0);
         }
     columns_send(&c, txn, &SQL_batch_queue_write);
 }

@@ -281,7 +281,12 @@ static void read_settings(struct load *load, const struct db_result *result)
                                       .name = row_text(&load->arena, result, i, 2),
                                       .paused_us = row_time(result, i, 3),
                                       .actor = row_text(&load->arena, result, i, 4),
-                                      .reason = row_text(&load->arena, result, i, 5)};
+                                      .reason = row_text(&load->arena, result, i, 5),
+                                      .concurrency = (uint32_t)row_number(result, i, 6),
+                                      .rate = {.key = "",
+                                               .limit = (uint32_t)row_number(result, i, 7),
+                                               .per_ms = row_number(result, i, 8),
+                                               .units = 1}};
     for (size_t i = 0; i < load->shards_len; i++) {
         load->shards[i].begin.settings = rows + settings.start[i];
         load->shards[i].begin.settings_len = settings.start[i + 1] - settings.start[i];

@@ -286,10 +286,11 @@ void store_refill(struct store *store, uint16_t shard, const struct engine_refil
         refill_due(read, shard, refill);
         return;
     }
+    int64_t rank = refill->from_start ? INT64_MIN : engine_rank(refill->priority, &refill->id);
     struct db_param params[] = {DB_I16_PARAM(shard),
                                 DB_I32_PARAM(refill->namespace_id),
                                 DB_TEXT_PARAM(refill->queue),
-                                DB_I16_PARAM(refill->from_start ? INT16_MIN : -refill->priority),
+                                DB_I64_PARAM(rank),
                                 DB_UUID_PARAM(refill->from_start ? before_all : refill->id),
                                 DB_I32_PARAM(refill->limit)};
     ask(read, &SQL_refill_ready, params, ARRAY_LEN(params), refill_read);

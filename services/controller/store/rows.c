@@ -33,6 +33,7 @@ enum task_column {
     TASK_FAILURE_DETAILS,
     TASK_CANCEL_ACTOR,
     TASK_CANCEL_REASON,
+    TASK_LIMIT_GROUP, /* for joins: the engine makes it anew from the limits */
     TASK_PARKED,
     TASK_PARKED_DUE,
 };
@@ -78,6 +79,11 @@ struct slice row_slice(struct arena *arena, const struct db_result *result, size
 }
 
 int64_t row_time(const struct db_result *result, size_t row, int column)
+{
+    return db_is_null(result, row, column) ? 0 : db_i64(result, row, column);
+}
+
+int64_t row_number(const struct db_result *result, size_t row, int column)
 {
     return db_is_null(result, row, column) ? 0 : db_i64(result, row, column);
 }

@@ -9,7 +9,7 @@
 #include "db/migrate.h"
 #include "store/store.h"
 
-#define STORE_SCHEMA_NEEDED 4 /* newest migration that this code relies on */
+#define STORE_SCHEMA_NEEDED 5 /* newest migration that this code relies on */
 
 /*
  * Statements keep one plan, by the indexes that they were written for: a plan made while a table
@@ -141,7 +141,7 @@ void decode_counts(struct slice packed, struct engine_counts *ret);
 /* ---- rows.c ---- */
 /* Columns of a whole row. Behind those of a task stand the reason and the time that it is parked
  * for, both NULL when it is not. */
-#define TASK_COLUMNS 29
+#define TASK_COLUMNS 30
 #define TASK_PARKED_COLUMNS 2
 #define RUN_COLUMNS 21
 /* Texts go to the arena, NUL-terminated. complete: spec_text is parsed too. */
@@ -152,8 +152,9 @@ void row_run(struct arena *arena, const struct db_result *result, size_t row,
 char *row_text(struct arena *arena, const struct db_result *result, size_t row,
                int column); /* "" for NULL */
 struct slice row_slice(struct arena *arena, const struct db_result *result, size_t row, int column);
-int64_t row_time(const struct db_result *result, size_t row, int column); /* 0 for NULL */
-struct id row_id(const struct db_result *result, size_t row, int column); /* nil for NULL */
+int64_t row_time(const struct db_result *result, size_t row, int column);   /* 0 for NULL */
+int64_t row_number(const struct db_result *result, size_t row, int column); /* 0 for NULL */
+struct id row_id(const struct db_result *result, size_t row, int column);   /* nil for NULL */
 /* The least and the greatest id with the time and shard of this one. */
 void id_bounds(const struct id *id, struct id *ret_low, struct id *ret_high);
 

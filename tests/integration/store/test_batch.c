@@ -216,9 +216,10 @@ START_TEST(what_was_set_for_a_queue_comes_back_as_it_was_last)
 {
     struct node *node = node_owning("first");
     struct engine_shard_batch batch = node_batch(node, SHARD), second = node_batch(node, SHARD);
-    struct engine_queue_row rows[] = {{1, "slow", world_now_us(), "ann", "the disk is full"},
-                                      {1, "fast", world_now_us() + 1, "bob", ""}};
-    struct engine_queue_row resumed = {1, "fast", 0, "", ""};
+    struct engine_queue_row rows[] = {
+        {1, "slow", world_now_us(), "ann", "the disk is full", 7, {"", 30, 60000, 1}},
+        {1, "fast", world_now_us() + 1, "bob", "", 0, {"", 0, 0, 0}}};
+    struct engine_queue_row resumed = {1, "fast", 0, "", "", 0, {"", 0, 0, 0}};
 
     batch.queues = rows;
     batch.queues_len = 2;
@@ -236,6 +237,9 @@ START_TEST(what_was_set_for_a_queue_comes_back_as_it_was_last)
         bool slow = strcmp(row->name, "slow") == 0;
         ck_assert_int_eq(row->paused_us, slow ? rows[0].paused_us : 0);
         ck_assert_str_eq(row->actor, slow ? "ann" : "");
+        ck_assert_uint_eq(row->concurrency, slow ? 7 : 0);
+        ck_assert_uint_eq(row->rate.limit, slow ? 30 : 0);
+        ck_assert_int_eq(row->rate.per_ms, slow ? 60000 : 0);
         ck_assert_str_eq(row->reason, slow ? "the disk is full" : "");
     }
     node_stop(other);
@@ -248,13 +252,15 @@ START_TEST(parked_rows_are_told_with_reason_and_time)
     struct engine_task_row ready = world_task(SHARD), due = world_task(SHARD);
     struct engine_shard_batch batch = node_batch(node, SHARD), second = node_batch(node, SHARD);
 
+    ready.spec.spec_text = slice_of("{\"concurrency\":[{\"key\":\"db\",\"limit\":2}]}");
+    ready.group = "00112233445566ff";
     due.change.due_us = world_now_us() + 90000000;
     due.change.state = ENGINE_TASK_PENDING;
     struct engine_task_row tasks[] = {ready, due};
     struct engine_parked parked[] = {{.id = ready.id,
                                       .reason = ENGINE_PARKED_READY,
                                       .namespace_id = 1,
-                                      .queue = "default/noop",
+                                      .queue = "default/noop/00112233445566ff",
                                       .priority = 5},
                                      {.id = due.id,
                                       .reason = ENGINE_PARKED_DUE,
@@ -279,7 +285,7 @@ START_TEST(parked_rows_are_told_with_reason_and_time)
     const struct engine_load_begin *begin = &other->shards[SHARD].begin;
     ck_assert_int_eq(begin->due_next_us, due.change.due_us);
     ck_assert_uint_eq(begin->queues_len, 1);
-    ck_assert_str_eq(begin->queues[0].queue, "default/noop");
+    ck_assert_str_eq(begin->queues[0].queue, "default/noop/00112233445566ff");
     ck_assert_uint_eq(begin->queues[0].namespace_id, 1);
     ck_assert_uint_eq(begin->queues[0].parked, 1);
     ck_assert_uint_eq(begin->due_queues_len, 1);

@@ -19,11 +19,12 @@ select 1 / (case when count(*) = cardinality($1::smallint[]) then 1 else 0 end) 
 -- New tasks, some of them already final.
 insert into task (id, created_at, namespace_id, attempt, state, priority, failures, lost, closed_by_report, failure_non_retryable,
                   recorded_by, due_at, started_at, finished_at, cancel_at, worker_id, run_id, retry_of, step, type, queue, parameters,
-                  spec, result, failure_code, failure_message, failure_details, cancel_actor, cancel_reason)
+                  spec, result, failure_code, failure_message, failure_details, cancel_actor, cancel_reason, limit_group)
 select * from unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::integer[], $5::smallint[], $6::smallint[], $7::smallint[],
                      $8::smallint[], $9::boolean[], $10::boolean[], $11::integer[], $12::timestamptz[], $13::timestamptz[],
                      $14::timestamptz[], $15::timestamptz[], $16::uuid[], $17::uuid[], $18::uuid[], $19::text[], $20::text[], $21::text[],
-                     $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[]);
+                     $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[],
+                     $30::text[]);
 
 -- name: batch_task_insert_plain
 -- New lone tasks with nothing special: the hot form. In the select list arrays are read as they come; in FROM they would be put down
@@ -95,7 +96,7 @@ from met;
 -- name: batch_parked_ready_remove
 -- Rows that wait no more in their queue.
 delete from parked_ready p
-using unnest($1::smallint[], $2::integer[], $3::text[], $4::smallint[], $5::uuid[]) as u (shard, namespace_id, queue, rank, id)
+using unnest($1::smallint[], $2::integer[], $3::text[], $4::bigint[], $5::uuid[]) as u (shard, namespace_id, queue, rank, id)
 where p.shard = u.shard and p.namespace_id = u.namespace_id and p.queue = u.queue and p.rank = u.rank and p.id = u.id;
 
 -- name: batch_parked_due_remove
@@ -113,7 +114,7 @@ where p.shard = u.shard and p.id = u.id;
 -- name: batch_parked_add
 -- What a rebuild must find although it is neither young nor leased.
 insert into parked (shard, reason, namespace_id, rank, due_at, id, queue)
-select * from unnest($1::smallint[], $2::smallint[], $3::integer[], $4::smallint[], $5::timestamptz[], $6::uuid[], $7::text[]);
+select * from unnest($1::smallint[], $2::smallint[], $3::integer[], $4::bigint[], $5::timestamptz[], $6::uuid[], $7::text[]);
 
 -- name: batch_key_insert
 -- Who was made under which key. A key that stands already is a violation: the engine must have known.
@@ -124,10 +125,12 @@ from unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::smallint[], $5::sm
 
 -- name: batch_queue_write
 -- What was set for queues: new rows, or new values of old ones.
-insert into queue (shard, namespace_id, name, paused_at, paused_by, pause_reason)
-select * from unnest($1::smallint[], $2::integer[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])
+insert into queue (shard, namespace_id, name, paused_at, paused_by, pause_reason, concurrency, rate_limit, rate_per_ms)
+select * from unnest($1::smallint[], $2::integer[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::integer[], $8::integer[],
+                     $9::bigint[])
 on conflict (shard, namespace_id, name) do update
-set paused_at = excluded.paused_at, paused_by = excluded.paused_by, pause_reason = excluded.pause_reason;
+set paused_at = excluded.paused_at, paused_by = excluded.paused_by, pause_reason = excluded.pause_reason,
+    concurrency = excluded.concurrency, rate_limit = excluded.rate_limit, rate_per_ms = excluded.rate_per_ms;
 
 -- name: batch_outcome_insert
 -- Failed and cancelled tasks and runs.

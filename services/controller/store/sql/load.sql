@@ -35,8 +35,9 @@ from task t
 left join lateral (
     select r.reason, r.due_at
     from parked_ready r
-    where r.shard = id_shard(t.id) and r.namespace_id = t.namespace_id and r.queue = t.queue || '/' || t.type
-        and r.rank = - t.priority and r.id = t.id
+    where r.shard = id_shard(t.id) and r.namespace_id = t.namespace_id
+        and r.queue = t.queue || '/' || t.type || coalesce('/' || t.limit_group, '')
+        and r.rank = parked_rank(t.priority, t.id) and r.id = t.id
     union all
     select d.reason, d.due_at from parked_due d where d.shard = id_shard(t.id) and d.due_at = t.due_at and d.id = t.id
     limit 1
@@ -53,7 +54,9 @@ select shard, namespace_id, queue, count(*) from parked_due where shard = any($1
 
 -- name: load_queue_settings
 -- What was set for queues.
-select shard, namespace_id, name, paused_at, paused_by, pause_reason from queue where shard = any($1::smallint[]);
+select shard, namespace_id, name, paused_at, paused_by, pause_reason, concurrency, rate_limit, rate_per_ms
+from queue
+where shard = any($1::smallint[]);
 
 -- name: load_due
 -- The earliest parked time of each shard.

@@ -9,8 +9,9 @@ cross join lateral (select * from task k where k.id = u.id limit 1) t
 left join lateral (
     select r.reason, r.due_at
     from parked_ready r
-    where r.shard = id_shard(t.id) and r.namespace_id = t.namespace_id and r.queue = t.queue || '/' || t.type
-        and r.rank = - t.priority and r.id = t.id
+    where r.shard = id_shard(t.id) and r.namespace_id = t.namespace_id
+        and r.queue = t.queue || '/' || t.type || coalesce('/' || t.limit_group, '')
+        and r.rank = parked_rank(t.priority, t.id) and r.id = t.id
     union all
     select d.reason, d.due_at from parked_due d where d.shard = id_shard(t.id) and d.due_at = t.due_at and d.id = t.id
     limit 1
@@ -25,7 +26,7 @@ select t.*, null::smallint, null::timestamptz from task t where t.id between $2:
 select t.id, t.created_at, t.namespace_id, t.attempt, t.state, t.priority, t.failures, t.lost, t.closed_by_report,
     t.failure_non_retryable, t.recorded_by, t.due_at, t.started_at, t.finished_at, t.cancel_at, t.worker_id, t.run_id, t.retry_of,
     t.step, t.type, t.queue, null::text, null::text, null::text, t.failure_code, t.failure_message, null::text, t.cancel_actor,
-    t.cancel_reason, null::smallint, null::timestamptz
+    t.cancel_reason, null::text, null::smallint, null::timestamptz
 from task t
 where t.id < $2::uuid and t.namespace_id = $1::integer
     and ($4::smallint is null or t.state = $4::smallint)
@@ -82,7 +83,7 @@ from shard s
 left join lateral (
     select r.id, r.rank
     from parked_ready r
-    where r.shard = s.id and r.namespace_id = $2::integer and r.queue = $3::text and (r.rank, r.id) > ($4::smallint, $5::uuid)
+    where r.shard = s.id and r.namespace_id = $2::integer and r.queue = $3::text and (r.rank, r.id) > ($4::bigint, $5::uuid)
     order by r.rank, r.id
     limit $6::integer
 ) p on true
