@@ -33,15 +33,14 @@ static void fill_submit(struct controller *controller, struct op *op, struct eng
     submit->key = op->key;
     submit->spec = (struct engine_spec){.type = body / 64 % 8 ? "noop" : "rare",
                                         .queue = body % 2 ? "q1" : "q2",
-                                        .priority = (int32_t)(body / 2 % 3),
+                                        .priority = (int32_t)(body / 2 % 10),
                                         .retry = ENGINE_RETRY_DEFAULT,
                                         .parameters = slice_of("{}")};
     if (body / 8 % 10 == 0)
         submit->spec.run_at_us = host_engine_time(controller) + (int64_t)(body / 128 % 90) * SECOND;
-    if (body / 16 % 4 == 0) {
-        submit->spec.timeouts.attempt_ms = ATTEMPT_MS;
-        submit->spec.spec_text = slice_of(ATTEMPT_TEXT);
-    }
+    /* Half of them have limits, of which each is in some. */
+    sim_limits(body / 16 % 2 ? (uint32_t)(body / 4096 & body / 65536) : body / 32 % 2,
+               &submit->spec);
     digest_of(op->key, submit->digest);
 }
 
@@ -93,7 +92,20 @@ static void arrive(struct world *world, void *data)
     case OP_PAUSE:
     case OP_RESUME:
         command.kind = op->kind == OP_PAUSE ? ENGINE_PAUSE_QUEUE : ENGINE_RESUME_QUEUE;
-        command.queue = (struct engine_queue_command){op->shard, 1, op->key, "client", "rain"};
+        command.queue = (struct engine_queue_command){.shard = op->shard,
+                                                      .namespace_id = 1,
+                                                      .queue = op->key,
+                                                      .actor = "client",
+                                                      .reason = "rain"};
+        break;
+    case OP_LIMIT:
+        command.kind = ENGINE_LIMIT_QUEUE;
+        command.queue = (struct engine_queue_command){.shard = op->shard,
+                                                      .namespace_id = 1,
+                                                      .queue = op->key,
+                                                      .actor = "client",
+                                                      .reason = "",
+                                                      .concurrency = op->plan};
         break;
     }
     /* A shard whose lease may be over answers nobody. */
@@ -219,6 +231,8 @@ static void queue_op(struct world *world, enum op_kind kind, uint16_t shard, con
     assert(world->ops_len < OPS_MAX);
     op = &world->ops[world->ops_len++];
     *op = (struct op){.kind = kind, .world = world, .shard = shard};
+    if (kind == OP_LIMIT)
+        op->plan = (uint32_t)sim_below(world, 5);
     snprintf(op->key, sizeof(op->key), "%s", queue);
     sim_at(world, delay_us, NULL, try_op, op);
 }
@@ -274,6 +288,7 @@ void client_reply(struct world *world, const struct engine_reply *reply)
         break;
     case OP_PAUSE:
     case OP_RESUME:
+    case OP_LIMIT:
         if (!op->answered)
             on_queue(world, op, reply);
         break;
@@ -298,7 +313,8 @@ void clients_start(struct world *world)
         sim_at(world, i % 2 ? sim_below(world, span) : span / 3 + sim_below(world, SECOND), NULL,
                try_op, op);
     }
-    for (int64_t pauses = sim_below(world, 5); pauses > 0; pauses--)
-        queue_op(world, OP_PAUSE, (uint16_t)sim_below(world, SHARDS),
-                 sim_chance(world, 50) ? "q1" : "q2", sim_below(world, span));
+    for (int64_t n = sim_below(world, 9); n > 0; n--)
+        queue_op(world, sim_chance(world, 50) ? OP_PAUSE : OP_LIMIT,
+                 (uint16_t)sim_below(world, SHARDS), sim_chance(world, 50) ? "q1" : "q2",
+                 sim_below(world, span));
 }

@@ -28,6 +28,7 @@ const char *const BUG_NAMES[BUGS] = {
     [BUG_KEY_BLIND] = "key-blind",
     [BUG_KEEP_OLD] = "keep-old",
     [BUG_FORGET_PAUSE] = "forget-pause",
+    [BUG_FORGET_LIMITS] = "forget-limits",
     [BUG_LOSE_CARRIED] = "lose-carried",
 };
 
@@ -47,6 +48,11 @@ static const char *const PLANS[] = {
     "{\"id\":\"d\",\"task\":\"noop\",\"needs\":[\"b\"],\"when\":\"${{ true }}\"}]}",
     "{\"name\":\"p\",\"steps\":[{\"id\":\"a\",\"task\":\"noop\","
     "\"parameters\":{\"x\":\"${{ input.missing }}\"}},{\"id\":\"b\",\"task\":\"noop\"}]}",
+    "{\"name\":\"p\",\"steps\":["
+    "{\"id\":\"a\",\"task\":\"noop\",\"concurrency\":[{\"key\":\"a\",\"limit\":2}]},"
+    "{\"id\":\"b\",\"task\":\"noop\",\"concurrency\":[{\"key\":\"a\",\"limit\":2}]},"
+    "{\"id\":\"c\",\"task\":\"noop\",\"concurrency\":[{\"key\":\"a\",\"limit\":2}]},"
+    "{\"id\":\"d\",\"task\":\"noop\",\"needs\":[\"a\"]}]}",
 };
 
 static void make_plans(struct world *world)

@@ -49,15 +49,16 @@ void db_check_findable(struct world *world, uint16_t shard)
 }
 
 /* What stands in the queue column of its parked row. */
-static const char *parked_queue(struct world *world, const struct db_task *task)
+const char *db_parked_queue(struct world *world, const struct db_task *task)
 {
-    return arena_printf(&world->arena, "%s/%s", task->row.spec.queue, task->row.spec.type);
+    return arena_printf(&world->arena, "%s/%s%s%s", task->row.spec.queue, task->row.spec.type,
+                        task->row.group[0] ? "/" : "", task->row.group);
 }
 
 static void add_queue(struct world *world, struct engine_queue_name *queues, uint32_t *len,
                       const struct db_task *task)
 {
-    const char *name = parked_queue(world, task);
+    const char *name = db_parked_queue(world, task);
 
     for (uint32_t i = 0; i < *len; i++) {
         if (queues[i].namespace_id == task->row.namespace_id && str_eq(queues[i].queue, name)) {
@@ -149,11 +150,15 @@ static void load_tasks(struct controller *controller, uint16_t shard)
                           : is_live(task) && (is_young(world, &task->row.id, shard) ||
                                               db_open_lease(world, task));
 
+        struct engine_task_row row = task->row;
+
+        if (world->bug == BUG_FORGET_LIMITS)
+            row.spec.concurrency_len = row.spec.rates_len = 0;
         if (id_shard(&task->row.id) == shard && wanted)
             host_apply(controller,
                        &(struct engine_command){
                            .kind = ENGINE_LOAD_ROWS,
-                           .load_rows = {.shard = shard, .tasks = &task->row, .tasks_len = 1}});
+                           .load_rows = {.shard = shard, .tasks = &row, .tasks_len = 1}});
     }
 }
 
@@ -202,8 +207,9 @@ static bool before(const struct engine_task_row *a, const struct engine_task_row
 {
     if (reason == ENGINE_PARKED_DUE && a->parked_due_us != b->parked_due_us)
         return a->parked_due_us < b->parked_due_us;
-    if (reason == ENGINE_PARKED_READY && a->spec.priority != b->spec.priority)
-        return a->spec.priority > b->spec.priority;
+    if (reason == ENGINE_PARKED_READY &&
+        engine_rank(a->spec.priority, &a->id) != engine_rank(b->spec.priority, &b->id))
+        return engine_rank(a->spec.priority, &a->id) < engine_rank(b->spec.priority, &b->id);
     return id_cmp(&a->id, &b->id) < 0;
 }
 
@@ -224,7 +230,7 @@ static bool is_asked(struct world *world, const struct db_task *task,
         return false;
     if (refill->reason == ENGINE_PARKED_READY)
         return row->namespace_id == refill->namespace_id &&
-               str_eq(parked_queue(world, task), refill->queue) && is_behind(row, refill);
+               str_eq(db_parked_queue(world, task), refill->queue) && is_behind(row, refill);
     return row->parked_due_us <= refill->until_us && is_behind(row, refill);
 }
 

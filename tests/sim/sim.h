@@ -33,7 +33,6 @@
 #define TTL_US (5 * SECOND) /* of a shard's lease */
 #define MARGIN_US (1 * SECOND)
 #define ATTEMPT_MS 5000 /* attempt timeout of the tasks that have one */
-#define ATTEMPT_TEXT "{\"timeout\":{\"attempt\":\"5s\"}}"
 #define RENEW_US (2 * SECOND)
 
 /* What can be broken on purpose, to see that the checks see it. */
@@ -54,6 +53,7 @@ enum bug {
     BUG_KEY_BLIND,        /* keys are not looked up in the database */
     BUG_KEEP_OLD,         /* a worker keeps an older attempt beside a newer one */
     BUG_FORGET_PAUSE,     /* what was set for queues is not read at a takeover */
+    BUG_FORGET_LIMITS,    /* tasks are read without what they are limited by */
     BUG_LOSE_CARRIED,     /* journal rows go although a lease stands in them alone */
     BUGS
 };
@@ -80,6 +80,8 @@ struct db_shard {
     uint32_t unclean;
     struct id suspect;
     uint64_t logged; /* last event that the logger has */
+    int64_t *starts; /* engine times of leases under the rate */
+    uint32_t starts_len;
 };
 struct db_lease {
     struct engine_lease lease;
@@ -100,6 +102,21 @@ struct db_key {
     struct engine_key_row row;
     uint16_t shard;
 };
+/* What the tasks of the simulator are limited by; the bits stand in their specification. */
+enum {
+    SIM_ATTEMPT = 1, /* ATTEMPT_MS */
+    SIM_KEY_A = 2,   /* at most SIM_A_LIMIT leases */
+    SIM_KEY_B = 4,
+    SIM_KEY_C = 8, /* the newest one takes the place of the others */
+    SIM_RATE = 16,
+    SIM_FAIR = 32, /* weight 1 or, of even priority, 3 */
+    SIM_BITS = 64,
+};
+#define SIM_A_LIMIT 2
+#define SIM_RATE_LIMIT 3
+#define SIM_RATE_MS 2000
+#define STARTS_MAX 4096 /* of limited rate, of a shard */
+
 struct db_queue {
     struct engine_queue_row row;
     uint16_t shard;
@@ -203,7 +220,7 @@ struct worker_node {
 /* ---- a client ---- */
 #define OPS_MAX 320
 #define QUEUE_OPS 32 /* of these are kept for queues */
-enum op_kind { OP_SUBMIT, OP_RUN, OP_CANCEL, OP_READ, OP_WATCH, OP_PAUSE, OP_RESUME };
+enum op_kind { OP_SUBMIT, OP_RUN, OP_CANCEL, OP_READ, OP_WATCH, OP_PAUSE, OP_RESUME, OP_LIMIT };
 struct op {
     enum op_kind kind;
     struct world *world;
@@ -251,7 +268,7 @@ struct world {
     size_t tickets_cap;
     struct ghost_task *ghosts;
     uint32_t ghosts_len;
-    struct engine_plan plans[4];
+    struct engine_plan plans[5];
     uint32_t plans_len;
     struct arena plan_arena;
     struct engine_config config;
@@ -271,12 +288,19 @@ const char *sim_id(const struct id *id); /* the last 6 digits; a few static buff
 bool world_step(struct world *world);    /* false: nothing more will happen */
 int64_t net_delay(struct world *world);
 
+/* limits.c */
+void sim_limits(uint32_t bits, struct engine_spec *spec); /* from a table that stays */
+uint32_t sim_bits(const struct engine_spec *spec);        /* back from its text */
+void limits_check(struct world *world, const struct engine_shard_batch *batch);
+
 /* store.c, reads.c */
 void db_init(struct world *world);
 bool db_commit(struct world *world, const struct engine_batch *batch, const uint64_t *seq_shift);
 struct db_task *db_task(struct world *world, const struct id *id);
 struct db_run *db_run(struct world *world, const struct id *id);
 struct db_lease *db_open_lease(struct world *world, const struct db_task *task);
+bool db_sets_queue(const struct engine_shard_batch *batch, const char *name);
+const char *db_parked_queue(struct world *world, const struct db_task *task);
 void db_check_findable(struct world *world, uint16_t shard);
 void db_load(struct world *world, struct controller *controller, uint16_t shard, uint32_t epoch,
              const struct db_shard *at);

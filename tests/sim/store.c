@@ -13,7 +13,10 @@ void db_init(struct world *world)
     db->leases_cap = TASKS_MAX;
     db->leases = ARENA_ARRAY(&world->arena, struct db_lease, db->leases_cap);
     for (int i = 0; i < SHARDS; i++)
-        db->shards[i] = (struct db_shard){.owner = -1, .event_next = 1};
+        db->shards[i] =
+            (struct db_shard){.owner = -1,
+                              .event_next = 1,
+                              .starts = ARENA_ARRAY(&world->arena, int64_t, STARTS_MAX)};
 }
 
 struct db_task *db_task(struct world *world, const struct id *id)
@@ -111,8 +114,8 @@ static void insert_task(struct world *world, const struct engine_task_row *row)
     task->row.spec.parameters = keep(world, row->spec.parameters);
     task->row.spec.spec_text = keep(world, row->spec.spec_text);
     task->row.spec.retry = ENGINE_RETRY_DEFAULT; /* no task of the simulator has another */
-    if (row->spec.spec_text.len)
-        task->row.spec.timeouts.attempt_ms = ATTEMPT_MS;
+    task->row.group = arena_strdup(&world->arena, row->group);
+    sim_limits(sim_bits(&row->spec), &task->row.spec);
     task->row.step = arena_strdup(&world->arena, row->step);
     task->leased = row->change.attempt;
     keep_change(world, &task->row.change);
@@ -198,7 +201,7 @@ struct db_queue *db_queue(struct world *world, uint16_t shard, const char *name)
     return NULL;
 }
 
-static bool sets_queue(const struct engine_shard_batch *batch, const char *name)
+bool db_sets_queue(const struct engine_shard_batch *batch, const char *name)
 {
     for (uint32_t i = 0; i < batch->queues_len; i++) {
         if (str_eq(batch->queues[i].name, name))
@@ -243,7 +246,7 @@ static void lease(struct world *world, const struct engine_shard_batch *batch,
 
         /* Within one batch a queue may have been resumed, or been dispatched from and then paused.
          */
-        if (queue && queue->row.paused_us && !sets_queue(batch, queue->row.name))
+        if (queue && queue->row.paused_us && !db_sets_queue(batch, queue->row.name))
             sim_fail(world, "task %s is leased from queue %s, which is paused",
                      sim_id(&lease->task), queue->row.name);
         if (lease->attempt != task->leased + 1)
@@ -309,7 +312,7 @@ static void parked(struct world *world, const struct engine_shard_batch *batch)
         } else {
             task->row.parked = row->reason;
             task->row.parked_due_us = row->due_us;
-            if (strcmp(strrchr(row->queue, '/') + 1, task->row.spec.type) != 0)
+            if (strcmp(row->queue, db_parked_queue(world, task)) != 0)
                 sim_fail(world, "P16: task %s is parked under %s", sim_id(&row->id), row->queue);
         }
     }
@@ -446,6 +449,7 @@ static void write_shard(struct world *world, const struct engine_shard_batch *ba
     for (uint32_t i = 0; i < batch->leases_len && world->bug != BUG_VOLATILE_LEASE; i++)
         lease(world, batch, &batch->leases[i]);
     queues(world, batch);
+    limits_check(world, batch);
     shard->journal_low = MAX_OF(shard->journal_low, batch->journal_low);
     trim_journal(world, batch->shard);
     check_runs(world, batch);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Limits by key, rates and limits of queues: what tasks have of them, and that they are kept. */
+#include "sim.h"
+
+#define LIMITS 3
+
+void sim_limits(uint32_t bits, struct engine_spec *spec)
+{
+    static struct engine_concurrency table[SIM_BITS][LIMITS];
+    static struct engine_rate rate = {"mail", SIM_RATE_LIMIT, SIM_RATE_MS, 1};
+    static char texts[SIM_BITS][16];
+    uint32_t len = 0;
+
+    bits %= SIM_BITS;
+    if (bits & SIM_ATTEMPT)
+        spec->timeouts.attempt_ms = ATTEMPT_MS;
+    if (bits & SIM_KEY_A)
+        table[bits][len++] = (struct engine_concurrency){"a", SIM_A_LIMIT, ENGINE_STRATEGY_QUEUE};
+    if (bits & SIM_KEY_B)
+        table[bits][len++] = (struct engine_concurrency){"b", 1, ENGINE_STRATEGY_QUEUE};
+    if (bits & SIM_KEY_C)
+        table[bits][len++] = (struct engine_concurrency){"c", 1, ENGINE_STRATEGY_CANCEL_RUNNING};
+    spec->concurrency = table[bits];
+    spec->concurrency_len = len;
+    spec->rates = &rate;
+    spec->rates_len = (bits & SIM_RATE) != 0;
+    if (bits & SIM_FAIR) {
+        spec->fairness_key = spec->priority % 2 ? "odd" : "even";
+        spec->fairness_weight = spec->priority % 2 ? 1 : 3;
+    }
+    snprintf(texts[bits], sizeof(texts[bits]), "{\"sim\":%u}", bits);
+    if (!spec->spec_text.len && bits)
+        spec->spec_text = slice_of(texts[bits]);
+}
+
+uint32_t sim_bits(const struct engine_spec *spec)
+{
+    static const char HEAD[] = "{\"sim\":";
+    uint32_t bits = 0;
+
+    if (spec->spec_text.len < sizeof(HEAD) ||
+        strncmp(spec->spec_text.data, HEAD, sizeof(HEAD) - 1) != 0) /* of a step: its key alone */
+        return spec->spec_text.len ? SIM_KEY_A : 0;
+    for (size_t i = 0; i < spec->spec_text.len; i++) {
+        char c = spec->spec_text.data[i];
+
+        if (c >= '0' && c <= '9')
+            bits = bits * 10 + (uint32_t)(c - '0');
+    }
+    return bits;
+}
+
+struct counted {
+    uint32_t a, b, c;
+};
+
+static void count_keys(struct counted *n, uint32_t bits)
+{
+    n->a += (bits & SIM_KEY_A) != 0;
+    n->b += (bits & SIM_KEY_B) != 0;
+    n->c += (bits & SIM_KEY_C) != 0;
+}
+
+static const struct db_task *open_task(struct world *world, const struct db_lease *lease)
+{
+    struct db_task *task = db_task(world, &lease->lease.task);
+
+    return task && !engine_task_state_is_terminal(task->row.change.state) &&
+                   db_open_lease(world, task) == lease
+               ? task
+               : NULL;
+}
+
+/* A queue's limit may be set below what runs; then nothing is started until less runs. */
+static void check_queue(struct world *world, const struct engine_shard_batch *batch,
+                        const char *name)
+{
+    const struct db_queue *queue = db_queue(world, batch->shard, name);
+    uint32_t open = 0;
+
+    if (!queue || !queue->row.concurrency || db_sets_queue(batch, name))
+        return;
+    for (uint32_t i = 0; i < world->db.leases_len; i++) {
+        const struct db_lease *lease = &world->db.leases[i];
+        const struct db_task *task =
+            id_shard(&lease->lease.task) == batch->shard ? open_task(world, lease) : NULL;
+
+        open += task && str_eq(task->row.spec.queue, name);
+    }
+    if (open > queue->row.concurrency)
+        sim_fail(world, "queue %s has %u leases, at most %u are allowed", name, open,
+                 queue->row.concurrency);
+}
+
+/* One bucket and the rate's share of the time, whoever owned the shard meanwhile. */
+static void check_rate(struct world *world, uint16_t shard, int64_t at_us)
+{
+    struct db_shard *db = &world->db.shards[shard];
+
+    assert(db->starts_len < STARTS_MAX);
+    db->starts[db->starts_len++] = at_us;
+    for (uint32_t i = db->starts_len; i-- > 0;) {
+        int64_t allowed =
+            SIM_RATE_LIMIT + (at_us - db->starts[i]) * SIM_RATE_LIMIT / (SIM_RATE_MS * MS);
+
+        if (db->starts_len - i > allowed)
+            sim_fail(world, "%u starts within %lld us under a rate of %u in %u ms",
+                     db->starts_len - i, (long long)(at_us - db->starts[i]), SIM_RATE_LIMIT,
+                     SIM_RATE_MS);
+    }
+}
+
+void limits_check(struct world *world, const struct engine_shard_batch *batch)
+{
+    struct counted n = {0};
+
+    if (!batch->leases_len)
+        return;
+    for (uint32_t i = 0; i < world->db.leases_len; i++) {
+        const struct db_lease *lease = &world->db.leases[i];
+        const struct db_task *task =
+            id_shard(&lease->lease.task) == batch->shard ? open_task(world, lease) : NULL;
+
+        if (task)
+            count_keys(&n, sim_bits(&task->row.spec));
+    }
+    if (n.a > SIM_A_LIMIT || n.b > 1 || n.c > 1)
+        sim_fail(world, "keys have %u, %u and %u leases, at most %u, 1 and 1 are allowed", n.a, n.b,
+                 n.c, SIM_A_LIMIT);
+    for (uint32_t i = 0; i < batch->leases_len; i++) {
+        const struct engine_lease *lease = &batch->leases[i];
+        const struct db_task *task = db_task(world, &lease->task);
+
+        if (!task || lease->epoch != batch->epoch || lease->seq != batch->seq)
+            continue;
+        check_queue(world, batch, task->row.spec.queue);
+        if (sim_bits(&task->row.spec) & SIM_RATE)
+            check_rate(world, batch->shard, lease->started_us);
+    }
+}
