@@ -58,3 +58,78 @@ test('a step says which steps it needs, a task not before when, and a busy worke
   assert.equal((await c.get(`/tasks/${labelled.id}`)).json.waitingFor, 'no worker with label gpu=true (1 offers type noop)');
   await c.post(`/runs/${run.id}:cancel`, { reason: 'enough' });
 });
+
+test('no more tasks of a key run than its limit, and one that waits says who holds it', async () => {
+  const limited = (strategy) => ({ type: 'sleep', parameters: { duration: '60s' }, concurrency: [{ key: 'db', limit: 2, ...(strategy ? { strategy } : {}) }] });
+  const running = [await c.submit(limited()), await c.submit(limited())];
+  const waiting = await c.submit(limited());
+  await until('two run', async () => (await Promise.all(running.map((task) => c.get(`/tasks/${task.id}`)))).every(({ json }) => json.state === 'TASK_STATE_RUNNING'));
+  const seen = (await c.get(`/tasks/${waiting.id}`)).json;
+  assert.equal(seen.state, 'TASK_STATE_READY');
+  assert.match(seen.waitingFor, /^limit of key db: 2 of 2 held by [0-9a-f-]{36}, [0-9a-f-]{36}$/);
+  assert.deepEqual(seen.concurrency, [{ key: 'db', limit: 2, strategy: 'CONCURRENCY_STRATEGY_UNSPECIFIED' }]);
+  await c.kill('controller');
+  c.spawn('controller');
+  await c.ready();
+  await until('the limit is known again', async () => /^limit of key db: 2 of 2/.test((await c.get(`/tasks/${waiting.id}`)).json.waitingFor));
+  const refused = await c.post('/tasks', limited('CONCURRENCY_STRATEGY_REJECT_NEW'));
+  assert.equal(refused.status, 409, refused.text);
+  assert.match(refused.text, /LIMIT_REACHED/);
+  await c.post(`/tasks/${running[0].id}:cancel`, { reason: 'enough' });
+  await until('the next one runs', async () => (await c.get(`/tasks/${waiting.id}`)).json.state === 'TASK_STATE_RUNNING');
+  for (const task of [running[1], waiting]) await c.post(`/tasks/${task.id}:cancel`, { reason: 'enough' });
+});
+
+test('the newest task of a key takes the place of the older ones', async () => {
+  const preview = { type: 'sleep', parameters: { duration: '60s' }, concurrency: [{ key: 'preview', limit: 1, strategy: 'CONCURRENCY_STRATEGY_CANCEL_RUNNING' }] };
+  const first = await c.submit(preview);
+  await until('it runs', async () => (await c.get(`/tasks/${first.id}`)).json.state === 'TASK_STATE_RUNNING');
+  const second = await c.submit(preview);
+  const ended = await c.finished('tasks', first.id);
+  assert.equal(ended.state, 'TASK_STATE_CANCELLED');
+  assert.equal(ended.cancelRequested.reason, 'a newer task of key preview');
+  await until('the newer one runs', async () => (await c.get(`/tasks/${second.id}`)).json.state === 'TASK_STATE_RUNNING');
+  await c.post(`/tasks/${second.id}:cancel`, { reason: 'enough' });
+});
+
+test('a queue has limits of its own, which are kept over a restart', async () => {
+  const set = await c.put('/queues/narrow', { concurrency: 1, rate: { limit: 100, per: '1s' } });
+  assert.equal(set.status, 200, set.text);
+  assert.deepEqual(set.json.limits, { concurrency: 1, rate: { limit: 100, per: '1s' } });
+  const one = await c.submit({ type: 'sleep', queue: 'narrow', parameters: { duration: '60s' } });
+  const two = await c.submit({ type: 'noop', queue: 'narrow' });
+  await until('one runs', async () => (await c.get(`/tasks/${one.id}`)).json.state === 'TASK_STATE_RUNNING');
+  assert.equal((await c.get(`/tasks/${two.id}`)).json.waitingFor, 'limit of queue narrow: 1 of 1 running');
+  await c.kill('controller');
+  c.spawn('controller');
+  await c.ready();
+  assert.deepEqual((await c.get('/queues/narrow')).json.limits, set.json.limits);
+  assert.equal((await c.put('/queues/narrow', { concurrency: -1 })).status, 400);
+  assert.equal((await c.put('/queues/narrow', { rate: { limit: 1 } })).status, 400);
+  assert.equal((await c.put('/queues/narrow', { speed: 1 })).status, 400);
+  const free = await c.put('/queues/narrow', {});
+  assert.equal(free.json.limits, undefined);
+  await c.finished('tasks', two.id);
+  await c.post(`/tasks/${one.id}:cancel`, { reason: 'enough' });
+});
+
+test('a rate is kept, and malformed limits are refused by name', async () => {
+  const mail = { type: 'noop', rateLimits: [{ key: 'mail', limit: 2, per: '1s' }] };
+  const ids = [];
+  for (let i = 0; i < 6; i++) ids.push((await c.submit(mail)).id);
+  const started = [];
+  for (const id of ids) started.push(new Date((await c.finished('tasks', id)).startedAt).getTime());
+  started.sort((a, b) => a - b);
+  for (let i = 0; i + 4 < started.length; i++) assert.ok(started[i + 4] - started[i] >= 990, `five starts within ${started[i + 4] - started[i]} ms`);
+  const refused = await c.post('/tasks', { type: 'noop', rateLimits: [{ key: 'mail', limit: 2, per: '1s', units: 3 }] });
+  assert.equal(refused.status, 400);
+  assert.match(refused.text, /rateLimits\[0\].units/);
+  const plan = await c.post('/plans', { name: 'limited', steps: [{ id: 'a', task: 'noop', concurrency: [{ key: '${{ input.host }}', limit: 1 }], fairness: { key: 'x', weight: 2 } }] });
+  assert.equal(plan.status, 201, plan.text);
+  const run = (await c.post(`/plans/${plan.json.id}/runs`, { input: { host: 'h1' } })).json;
+  await c.finished('runs', run.id);
+  const step = (await c.get(`/runs/${run.id}/tasks`)).json.tasks[0];
+  const task = (await c.get(`/tasks/${step.id}`)).json;
+  assert.equal(task.concurrency[0].key, 'h1');
+  assert.deepEqual(task.fairness, { key: 'x', weight: 2 });
+});

@@ -333,7 +333,11 @@ export interface paths {
          * @description NOT_FOUND (QUEUE_UNKNOWN) when nothing is in it and nothing was set for it.
          */
         get: operations["Queues_GetQueue"];
-        put?: never;
+        /**
+         * Replaces the limits of the queue
+         * @description Replaces the limits of the queue; an empty body takes them away.
+         */
+        put: operations["Queues_UpdateQueue"];
         post?: never;
         delete?: never;
         options?: never;
@@ -894,6 +898,9 @@ export interface components {
             /** @description Progress of the running attempt, 0 to 1, and its message; live only. */
             progress: number;
             progressMessage: string;
+            concurrency: components["schemas"]["ConcurrencyLimit"][];
+            rateLimits: components["schemas"]["RateLimit"][];
+            fairness?: components["schemas"]["Fairness"];
         };
         /** @description What a task runs in. */
         Environment: {
@@ -974,6 +981,61 @@ export interface components {
          * @enum {string}
          */
         TaskState: "TASK_STATE_UNSPECIFIED" | "TASK_STATE_PENDING" | "TASK_STATE_READY" | "TASK_STATE_RUNNING" | "TASK_STATE_SUCCEEDED" | "TASK_STATE_FAILED" | "TASK_STATE_CANCELLED" | "TASK_STATE_SKIPPED" | "TASK_STATE_RETRYING" | "TASK_STATE_WAITING";
+        /**
+         * @description So many leases of a key at a time, in all queues of the namespace. Exact, over takeovers too. Each task says its own limit: it starts
+         *     while fewer leases of the key are open than that.
+         */
+        ConcurrencyLimit: {
+            /** @description 1 to 128 bytes. */
+            key?: string;
+            /**
+             * Format: int32
+             * @description 1 to 1,000,000.
+             */
+            limit?: number;
+            strategy?: components["schemas"]["ConcurrencyStrategy"];
+        };
+        /**
+         * @description What is done with a new task when a key has all the leases that it may have.
+         * @enum {string}
+         */
+        ConcurrencyStrategy: "CONCURRENCY_STRATEGY_UNSPECIFIED" | "CONCURRENCY_STRATEGY_QUEUE" | "CONCURRENCY_STRATEGY_CANCEL_RUNNING" | "CONCURRENCY_STRATEGY_REJECT_NEW";
+        /**
+         * @description A token bucket by key: at most `limit` starts at once, and `limit` more in each period. After a takeover buckets are empty, so that
+         *     no time sees more than that. Tasks that say another limit or period under the same key have a bucket of their own.
+         */
+        RateLimit: {
+            /** @description 1 to 128 bytes. */
+            key?: string;
+            /**
+             * Format: int32
+             * @description 1 to 1,000,000.
+             */
+            limit?: number;
+            /**
+             * @description Above 0, at most 31 days.
+             * @example 1.5s
+             */
+            per?: string;
+            /**
+             * Format: int32
+             * @description That one start takes, 1 to limit; 0 = 1.
+             */
+            units?: number;
+        };
+        /**
+         * @description Tasks of one priority in one queue are taken from their keys in turn, in the proportion of the weights, however many tasks each key
+         *     has. Tasks without a key go by their age.
+         */
+        Fairness: {
+            /** @description 1 to 128 bytes. */
+            key?: string;
+            /**
+             * Format: int32
+             * @description 1 to 1,000; 0 = 1.
+             */
+            weight?: number;
+        };
         RunGraph: {
             runId: string;
             steps: components["schemas"]["GraphStep"][];
@@ -1039,6 +1101,8 @@ export interface components {
              *     the steps of priority make up for.
              */
             oldestReadyAt?: string;
+            /** @description Absent when there are none. */
+            limits?: components["schemas"]["QueueLimits"];
         };
         QueuePause: {
             /** Format: date-time */
@@ -1046,6 +1110,27 @@ export interface components {
             /** @description The name of the key that paused it. */
             actor: string;
             reason: string;
+        };
+        QueueLimits: {
+            /**
+             * Format: int32
+             * @description Leases at a time, at most 1,000,000. 0 = no limit. When it is set below what runs, nothing is started until less runs.
+             */
+            concurrency?: number;
+            /** @description Absent = no limit. A bucket, as in RateLimit. */
+            rate?: components["schemas"]["QueueRate"];
+        };
+        QueueRate: {
+            /**
+             * Format: int32
+             * @description Starts at once, and in each period. 1 to 1,000,000.
+             */
+            limit?: number;
+            /**
+             * @description Above 0, at most 31 days.
+             * @example 1.5s
+             */
+            per?: string;
         };
         /** @description A task as it is submitted. */
         TaskSpec: {
@@ -1069,6 +1154,11 @@ export interface components {
              * @description Not before this time.
              */
             runAt?: string;
+            /** @description At most 8. */
+            concurrency?: components["schemas"]["ConcurrencyLimit"][];
+            /** @description At most 8. */
+            rateLimits?: components["schemas"]["RateLimit"][];
+            fairness?: components["schemas"]["Fairness"];
         };
         SubmitTasksRequest: {
             items?: components["schemas"]["SubmitTasksItem"][];
@@ -1913,6 +2003,38 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    Queues_UpdateQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description [a-z0-9][a-z0-9._-]*, at most 64 bytes. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueueLimits"];
+            };
+        };
         responses: {
             /** @description OK. */
             200: {

@@ -20,6 +20,25 @@ static struct queue_op *queue_op_new(struct rpc_call *call)
     return op;
 }
 
+static Plankton__V1__QueueLimits *convert_limits(struct arena *arena,
+                                                 const struct engine_queue_row *row)
+{
+    Plankton__V1__QueueLimits *out = ARENA_NEW(arena, Plankton__V1__QueueLimits);
+
+    plankton__v1__queue_limits__init(out);
+    out->concurrency = (int32_t)row->concurrency;
+    if (!row->rate.limit)
+        return out;
+    out->rate = ARENA_NEW(arena, Plankton__V1__QueueRate);
+    plankton__v1__queue_rate__init(out->rate);
+    out->rate->limit = (int32_t)row->rate.limit;
+    out->rate->per = ARENA_NEW(arena, Google__Protobuf__Duration);
+    google__protobuf__duration__init(out->rate->per);
+    out->rate->per->seconds = row->rate.per_ms / 1000;
+    out->rate->per->nanos = (int32_t)(row->rate.per_ms % 1000 * 1000000);
+    return out;
+}
+
 static Plankton__V1__Queue *convert_queue(struct arena *arena, const struct engine_queue_view *view)
 {
     Plankton__V1__Queue *out = ARENA_NEW(arena, Plankton__V1__Queue);
@@ -36,6 +55,8 @@ static Plankton__V1__Queue *convert_queue(struct arena *arena, const struct engi
     out->ready = (int64_t)view->ready;
     out->running = (int64_t)view->running;
     out->delayed = (int64_t)view->delayed;
+    if (view->row.concurrency || view->row.rate.limit)
+        out->limits = convert_limits(arena, &view->row);
     out->oldest_ready_at = convert_time(arena, view->oldest_us);
     return out;
 }
@@ -92,6 +113,55 @@ static void queues_get(struct rpc_call *call, const Plankton__V1__GetQueueReques
 {
     if (name_ok(call, request->name))
         ask_engine(call, ENGINE_READ_QUEUES, request->name, "");
+}
+
+static bool rate_ok(struct rpc_call *call, const Plankton__V1__QueueRate *in,
+                    struct engine_rate *ret)
+{
+    const Google__Protobuf__Duration *per = in->per;
+
+    if (in->limit < 1 || in->limit > ENGINE_LIMIT_MAX) {
+        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "limits.rate.limit",
+                 "limits.rate.limit must be between 1 and %d", ENGINE_LIMIT_MAX);
+        return false;
+    }
+    if (per && per->seconds >= 0 && per->nanos >= 0 && per->nanos < 1000000000 &&
+        per->seconds < ENGINE_PERIOD_MS_MAX / 1000)
+        ret->per_ms = per->seconds * 1000 + per->nanos / 1000000;
+    if (ret->per_ms < 1) {
+        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "limits.rate.per",
+                 "limits.rate.per is needed, at least 1 ms and below 31 days");
+        return false;
+    }
+    ret->key = "";
+    ret->limit = (uint32_t)in->limit;
+    ret->units = 1;
+    return true;
+}
+
+static void queues_update(struct rpc_call *call, const Plankton__V1__UpdateQueueRequest *request)
+{
+    const struct api_principal *principal = api_principal_of(call);
+    const Plankton__V1__QueueLimits *limits = request->limits;
+    struct engine_command command = {.kind = ENGINE_LIMIT_QUEUE,
+                                     .queue = {.namespace_id = principal->namespace_id,
+                                               .queue = request->name,
+                                               .actor = principal->name,
+                                               .reason = ""}};
+
+    if (!name_ok(call, request->name))
+        return;
+    if (limits && (limits->concurrency < 0 || limits->concurrency > ENGINE_LIMIT_MAX)) {
+        api_fail(call, STATUS_INVALID_ARGUMENT, "INVALID_FIELD", "limits.concurrency",
+                 "limits.concurrency must be between 0 and %d", ENGINE_LIMIT_MAX);
+        return;
+    }
+    if (limits && limits->rate && !rate_ok(call, limits->rate, &command.queue.rate))
+        return;
+    struct queue_op *op = queue_op_new(call);
+    command.queue.shard = host_home_shard(op->api->host, principal->namespace_id);
+    command.queue.concurrency = limits ? (uint32_t)limits->concurrency : 0;
+    host_ask(op->api->host, &command, queue_replied, NULL, op);
 }
 
 static void queues_pause(struct rpc_call *call, const Plankton__V1__PauseQueueRequest *request)
@@ -161,6 +231,7 @@ static void queues_list(struct rpc_call *call, const Plankton__V1__ListQueuesReq
 const struct plankton_v1_queues_ops api_queues_ops = {
     .list_queues = queues_list,
     .get_queue = queues_get,
+    .update_queue = queues_update,
     .pause_queue = queues_pause,
     .resume_queue = queues_resume,
 };

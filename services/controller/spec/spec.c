@@ -106,6 +106,98 @@ static enum status convert_timeouts(const struct spec_check *check,
     return st;
 }
 
+static enum status check_key(const struct spec_check *check, const char *key, const char *field,
+                             size_t i)
+{
+    if (!*key || strlen(key) > ENGINE_LIMIT_KEY_BYTES_MAX)
+        return refuse(check, arena_printf(check->arena, "%s[%zu].key", field, i),
+                      "must be 1 to 128 bytes");
+    return STATUS_OK;
+}
+
+static enum status convert_concurrency(const struct spec_check *check,
+                                       const Plankton__V1__TaskSpec *spec, struct engine_spec *ret)
+{
+    struct engine_concurrency *out;
+
+    if (!spec->n_concurrency)
+        return STATUS_OK;
+    if (spec->n_concurrency > ENGINE_LIMITS_MAX)
+        return refuse(check, "concurrency", "must have at most 8 limits");
+    out = ARENA_ARRAY(check->arena, struct engine_concurrency, spec->n_concurrency);
+    for (size_t i = 0; i < spec->n_concurrency; i++) {
+        const Plankton__V1__ConcurrencyLimit *in = spec->concurrency[i];
+        enum status st = check_key(check, in->key, "concurrency", i);
+
+        if (st != STATUS_OK)
+            return st;
+        if (in->limit < 1 || in->limit > ENGINE_LIMIT_MAX)
+            return refuse(check, arena_printf(check->arena, "concurrency[%zu].limit", i),
+                          "must be between 1 and 1000000");
+        out[i] = (struct engine_concurrency){in->key, (uint32_t)in->limit,
+                                             in->strategy ? (enum engine_strategy)(in->strategy - 1)
+                                                          : ENGINE_STRATEGY_QUEUE};
+    }
+    ret->concurrency = out;
+    ret->concurrency_len = (uint32_t)spec->n_concurrency;
+    return STATUS_OK;
+}
+
+static enum status convert_rates(const struct spec_check *check, const Plankton__V1__TaskSpec *spec,
+                                 struct engine_spec *ret)
+{
+    struct engine_rate *out;
+
+    if (!spec->n_rate_limits)
+        return STATUS_OK;
+    if (spec->n_rate_limits > ENGINE_LIMITS_MAX)
+        return refuse(check, "rateLimits", "must have at most 8 limits");
+    out = ARENA_ARRAY(check->arena, struct engine_rate, spec->n_rate_limits);
+    for (size_t i = 0; i < spec->n_rate_limits; i++) {
+        const Plankton__V1__RateLimit *in = spec->rate_limits[i];
+        const char *per = arena_printf(check->arena, "rateLimits[%zu].per", i);
+        int32_t units = in->units ? in->units : 1;
+        int64_t per_ms = 0;
+        enum status st = check_key(check, in->key, "rateLimits", i);
+
+        if (st == STATUS_OK)
+            st = check_duration(check, in->per, per, &per_ms);
+        if (st != STATUS_OK)
+            return st;
+        if (!per_ms || per_ms > ENGINE_PERIOD_MS_MAX)
+            return refuse(check, per, "is needed, and must be at most 31 days");
+        if (in->limit < 1 || in->limit > ENGINE_LIMIT_MAX)
+            return refuse(check, arena_printf(check->arena, "rateLimits[%zu].limit", i),
+                          "must be between 1 and 1000000");
+        if (units < 1 || units > in->limit)
+            return refuse(check, arena_printf(check->arena, "rateLimits[%zu].units", i),
+                          "must be between 1 and the limit");
+        out[i] = (struct engine_rate){in->key, (uint32_t)in->limit, per_ms, (uint32_t)units};
+    }
+    ret->rates = out;
+    ret->rates_len = (uint32_t)spec->n_rate_limits;
+    return STATUS_OK;
+}
+
+static enum status convert_limits(const struct spec_check *check,
+                                  const Plankton__V1__TaskSpec *spec, struct engine_spec *ret)
+{
+    const Plankton__V1__Fairness *fairness = spec->fairness;
+    enum status st = convert_concurrency(check, spec, ret);
+
+    if (st == STATUS_OK)
+        st = convert_rates(check, spec, ret);
+    if (st != STATUS_OK || !fairness)
+        return st;
+    if (!*fairness->key || strlen(fairness->key) > ENGINE_LIMIT_KEY_BYTES_MAX)
+        return refuse(check, "fairness.key", "must be 1 to 128 bytes");
+    if (fairness->weight < 0 || fairness->weight > ENGINE_WEIGHT_MAX)
+        return refuse(check, "fairness.weight", "must be between 1 and 1000");
+    ret->fairness_key = fairness->key;
+    ret->fairness_weight = fairness->weight ? (uint32_t)fairness->weight : 1;
+    return STATUS_OK;
+}
+
 static bool variable_name(const char *name)
 {
     size_t len = strlen(name);
@@ -242,6 +334,8 @@ enum status spec_from_message(struct pbjson_registry *registry, struct arena *ar
         st = convert_retry(&check, spec->retry, &ret->retry);
     if (st == STATUS_OK)
         st = convert_timeouts(&check, spec->timeout, &ret->timeouts);
+    if (st == STATUS_OK)
+        st = convert_limits(&check, spec, ret);
     if (st == STATUS_OK && spec->environment)
         st = check_environment(&check, spec->environment);
     if (st == STATUS_OK && spec->n_labels > SPEC_LABELS_MAX)
@@ -314,6 +408,7 @@ void spec_complete(struct pbjson_registry *registry, struct arena *arena, struct
      * task */
     (void)!convert_retry(&check, stored->retry, &spec->retry);
     (void)!convert_timeouts(&check, stored->timeout, &spec->timeouts);
+    (void)!convert_limits(&check, stored, spec);
     convert_requires(arena, stored->environment, spec);
     if (stored->run_at)
         spec->run_at_us = stored->run_at->seconds * 1000000 + stored->run_at->nanos / 1000;

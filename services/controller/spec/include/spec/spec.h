@@ -20,7 +20,7 @@
 MUST_USE enum status spec_from_message(struct pbjson_registry *registry, struct arena *arena,
                                        const Plankton__V1__TaskSpec *message, const char *prefix,
                                        struct engine_spec *ret, struct error *err);
-/* Completes a stored row: spec_text -> requires, retry, timeouts, environment, labels. */
+/* Completes a stored row: spec_text -> requires, retry, timeouts, limits, environment, labels. */
 void spec_complete(struct pbjson_registry *registry, struct arena *arena, struct engine_spec *spec);
 /* spec_text as a message, NULL when empty. */
 const Plankton__V1__TaskSpec *spec_message(struct pbjson_registry *registry, struct arena *arena,
