@@ -8,8 +8,10 @@ void sim_limits(uint32_t bits, struct engine_spec *spec)
 {
     static struct engine_concurrency table[SIM_BITS][LIMITS];
     static struct engine_rate rate = {"mail", SIM_RATE_LIMIT, SIM_RATE_MS, 1};
+    static struct engine_limits all[SIM_BITS][2]; /* by whether the priority is odd */
     static char texts[SIM_BITS][16];
-    uint32_t len = 0;
+    uint32_t len = 0, odd = (uint32_t)spec->priority % 2;
+    struct engine_limits *limits = &all[bits % SIM_BITS][odd];
 
     bits %= SIM_BITS;
     if (bits & SIM_ATTEMPT)
@@ -20,14 +22,15 @@ void sim_limits(uint32_t bits, struct engine_spec *spec)
         table[bits][len++] = (struct engine_concurrency){"b", 1, ENGINE_STRATEGY_QUEUE};
     if (bits & SIM_KEY_C)
         table[bits][len++] = (struct engine_concurrency){"c", 1, ENGINE_STRATEGY_CANCEL_RUNNING};
-    spec->concurrency = table[bits];
-    spec->concurrency_len = len;
-    spec->rates = &rate;
-    spec->rates_len = (bits & SIM_RATE) != 0;
+    *limits = (struct engine_limits){.concurrency = table[bits],
+                                     .concurrency_len = len,
+                                     .rates = &rate,
+                                     .rates_len = (bits & SIM_RATE) != 0};
     if (bits & SIM_FAIR) {
-        spec->fairness_key = spec->priority % 2 ? "odd" : "even";
-        spec->fairness_weight = spec->priority % 2 ? 1 : 3;
+        limits->fairness_key = odd ? "odd" : "even";
+        limits->fairness_weight = odd ? 1 : 3;
     }
+    spec->limits = bits & ~(uint32_t)SIM_ATTEMPT ? limits : NULL;
     snprintf(texts[bits], sizeof(texts[bits]), "{\"sim\":%u}", bits);
     if (!spec->spec_text.len && bits)
         spec->spec_text = slice_of(texts[bits]);

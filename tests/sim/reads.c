@@ -153,7 +153,7 @@ static void load_tasks(struct controller *controller, uint16_t shard)
         struct engine_task_row row = task->row;
 
         if (world->bug == BUG_FORGET_LIMITS)
-            row.spec.concurrency_len = row.spec.rates_len = 0;
+            row.spec.limits = NULL;
         if (id_shard(&task->row.id) == shard && wanted)
             host_apply(controller,
                        &(struct engine_command){

@@ -20,7 +20,8 @@ struct lease *lease_new(struct task *task, struct session *session,
     list_push(&session->leases, &lease->of_session);
     session->worker->leases++;
     task->lease = lease;
-    lease_hold(lease);
+    if (task->lane->needs_len)
+        lease_hold(lease);
     engine->stats.leases_open++;
     return lease;
 }
@@ -37,7 +38,8 @@ void lease_close(struct task *task, bool by_report)
     task->due_us = 0;
     if (lease->orphan)
         task->shard->orphans--;
-    lease_unhold(lease);
+    if (lease->holds)
+        lease_unhold(lease);
     list_remove(&lease->of_session);
     list_remove(&lease->of_journal);
     lease->session->worker->leases--;
@@ -96,7 +98,8 @@ void attempt_grant(struct task *task, struct session *session)
                                              .started_us = engine->now_us,
                                              .epoch = shard->epoch,
                                              .seq = shard->seq + 1});
-    lane_charge(task->lane);
+    if (!lane_is_plain(task->lane))
+        lane_charge(task->lane);
     lane_remove(task);
     list_push(&shard->fresh, &lease->of_journal);
     task->started_us = engine->now_us;

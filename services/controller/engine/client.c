@@ -31,8 +31,8 @@ static bool spec_ok(const struct engine_spec *spec, const char **ret_message)
     else if (spec->timeouts.queue_ms < 0 || spec->timeouts.attempt_ms < 0 ||
              spec->timeouts.total_ms < 0)
         message = "a timeout is negative";
-    else
-        message = gate_bad_limits(spec);
+    else if (spec->limits)
+        message = gate_bad_limits(spec->limits);
     *ret_message = message;
     return message == NULL;
 }
@@ -96,7 +96,8 @@ static void accept_task(struct shard *shard, struct submission *submission, cons
     engine->stats.submitted++;
     reply = reply_new(engine, shard->number, submission->ticket, &task->id);
     task_begin(task);
-    gate_supersede(task);
+    if (!lane_is_plain(task->lane))
+        gate_supersede(task);
     if (!submission->brief)
         reply->task = task_view(task, &engine->gather);
 }
@@ -137,7 +138,9 @@ static void submit(struct engine *engine, const struct engine_command *command)
                     message);
         return;
     }
-    refusal = gate_refuses(shard, submit->namespace_id, &submit->spec, &engine->gather, &reason);
+    refusal = submit->spec.limits ? gate_refuses(shard, submit->namespace_id, submit->spec.limits,
+                                                 &engine->gather, &reason)
+                                  : NULL;
     if (refusal) {
         reply_error(engine, shard->number, command->ticket,
                     str_eq(reason, "KEYS_MAX") ? STATUS_RESOURCE_EXHAUSTED

@@ -166,7 +166,8 @@ static void advance_time(struct engine *engine, int64_t now_us)
     run_grace(engine);
     run_worker_timers(engine);
     run_task_timers(engine);
-    gates_due(engine);
+    if (engine->gate_timers.len)
+        gates_due(engine);
     if (engine->sweep_us <= engine->now_us)
         engine_sweep(engine);
 }
@@ -300,7 +301,8 @@ void engine_apply(struct engine *engine, const struct engine_command *command)
         client_apply(engine, command);
     else
         apply_stream(engine, command);
-    gates_settle(engine);
+    while (engine->unsettled)
+        gates_settle(engine);
 }
 
 bool engine_owns(const struct engine *engine, uint16_t shard)

@@ -242,8 +242,6 @@ void lease_hold(struct lease *lease)
     const struct lane *lane = lease->task->lane;
     uint32_t len = 0;
 
-    if (!lane->needs_len)
-        return;
     lease->holds = mem_zalloc(lane->needs_len * sizeof(*lease->holds));
     for (uint32_t i = 0; i < lane->needs_len; i++) {
         struct hold *hold = &lease->holds[len];
@@ -259,6 +257,7 @@ void lease_hold(struct lease *lease)
 
 static void gate_dirty(struct gate *gate)
 {
+    gate->shard->engine->unsettled = true;
     if (!list_linked(&gate->dirty))
         list_push(&gate->shard->engine->gates, &gate->dirty);
 }
@@ -267,8 +266,6 @@ void lease_unhold(struct lease *lease)
 {
     const struct lane *lane = lease->task->lane;
 
-    if (!lease->holds)
-        return;
     for (uint32_t i = 0; i < lane->needs_len && lease->holds[i].gate; i++) {
         struct gate *gate = lease->holds[i].gate;
 
@@ -291,20 +288,20 @@ static const char *bad_key(const char *key)
                : NULL;
 }
 
-const char *gate_bad_limits(const struct engine_spec *spec)
+const char *gate_bad_limits(const struct engine_limits *limits)
 {
     const char *bad = NULL;
 
-    if (spec->concurrency_len > ENGINE_LIMITS_MAX || spec->rates_len > ENGINE_LIMITS_MAX)
+    if (limits->concurrency_len > ENGINE_LIMITS_MAX || limits->rates_len > ENGINE_LIMITS_MAX)
         return "more than 8 limits of a kind";
-    for (uint32_t i = 0; i < spec->concurrency_len && !bad; i++) {
-        const struct engine_concurrency *c = &spec->concurrency[i];
+    for (uint32_t i = 0; i < limits->concurrency_len && !bad; i++) {
+        const struct engine_concurrency *c = &limits->concurrency[i];
 
         bad = c->limit < 1 || c->limit > ENGINE_LIMIT_MAX ? "a limit is not between 1 and 1000000"
                                                           : bad_key(c->key);
     }
-    for (uint32_t i = 0; i < spec->rates_len && !bad; i++) {
-        const struct engine_rate *r = &spec->rates[i];
+    for (uint32_t i = 0; i < limits->rates_len && !bad; i++) {
+        const struct engine_rate *r = &limits->rates[i];
 
         if (r->limit < 1 || r->limit > ENGINE_LIMIT_MAX || r->per_ms < 1 ||
             r->per_ms > ENGINE_PERIOD_MS_MAX || r->units < 1 || r->units > r->limit)
@@ -312,9 +309,9 @@ const char *gate_bad_limits(const struct engine_spec *spec)
         else
             bad = bad_key(r->key);
     }
-    if (!bad && spec->fairness_key && spec->fairness_key[0]) {
-        bad = spec->fairness_weight > ENGINE_WEIGHT_MAX ? "a weight is not between 1 and 1000"
-                                                        : bad_key(spec->fairness_key);
+    if (!bad && limits->fairness_key && limits->fairness_key[0]) {
+        bad = limits->fairness_weight > ENGINE_WEIGHT_MAX ? "a weight is not between 1 and 1000"
+                                                          : bad_key(limits->fairness_key);
     }
     return bad;
 }
@@ -329,18 +326,19 @@ static uint32_t unfinished(const struct gate *gate)
     return (uint32_t)MIN_OF(gate->open + waiting, (uint64_t)UINT32_MAX);
 }
 
-const char *gate_refuses(struct shard *shard, uint32_t namespace_id, const struct engine_spec *spec,
-                         struct arena *arena, const char **ret_reason)
+const char *gate_refuses(struct shard *shard, uint32_t namespace_id,
+                         const struct engine_limits *limits, struct arena *arena,
+                         const char **ret_reason)
 {
-    bool keys =
-        spec->concurrency_len || spec->rates_len || (spec->fairness_key && spec->fairness_key[0]);
+    bool keys = limits->concurrency_len || limits->rates_len ||
+                (limits->fairness_key && limits->fairness_key[0]);
 
     if (keys && shard->gates.used + shard->fairs.used >= ENGINE_KEYS_MAX) {
         *ret_reason = "KEYS_MAX";
         return "too many keys of limits and fairness are in use";
     }
-    for (uint32_t i = 0; i < spec->concurrency_len; i++) {
-        const struct engine_concurrency *c = &spec->concurrency[i];
+    for (uint32_t i = 0; i < limits->concurrency_len; i++) {
+        const struct engine_concurrency *c = &limits->concurrency[i];
         const struct gate *gate = c->strategy == ENGINE_STRATEGY_REJECT_NEW
                                       ? gate_find(shard, namespace_id, GATE_OPEN, c->key, 0, 0)
                                       : NULL;
@@ -433,6 +431,7 @@ void gates_due(struct engine *engine)
 
 void gates_settle(struct engine *engine)
 {
+    engine->unsettled = false;
     while (!list_empty(&engine->gates)) {
         struct gate *gate = LIST_FIRST(&engine->gates, struct gate, dirty);
 

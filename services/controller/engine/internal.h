@@ -412,6 +412,7 @@ struct engine {
     struct heap task_timers, worker_timers, gate_timers;
     struct list gates, queues; /* that may have opened since they were looked at */
     struct list woken;         /* pools that have got lanes back */
+    bool unsettled;            /* one of these is not empty */
     struct arena gather, urgent;
     struct engine_effect *effects, **effects_end;
     uint32_t effects_len;

@@ -15,27 +15,16 @@ struct packed {
 };
 #define LIMITS_BYTES_MAX ((size_t)(2 * ENGINE_LIMITS_MAX + 1) * (ENGINE_LIMIT_KEY_BYTES_MAX + 32))
 
-bool ready_before(const struct task *a, const struct task *b)
+bool rank_before(const struct task *a, const struct task *b)
 {
-    if (a->priority != b->priority) {
-        int64_t x = engine_rank(a->priority, &a->id), y = engine_rank(b->priority, &b->id);
+    int64_t x = engine_rank(a->priority, &a->id), y = engine_rank(b->priority, &b->id);
 
-        if (x != y)
-            return x < y;
-    }
-    return id_cmp(&a->id, &b->id) < 0; /* time is its head */
+    return x != y ? x < y : id_cmp(&a->id, &b->id) < 0;
 }
 
 static bool ready_less(const struct heap_node *a, const struct heap_node *b)
 {
     return ready_before(CONTAINER_OF(a, struct task, ready), CONTAINER_OF(b, struct task, ready));
-}
-
-struct task *lane_top(const struct lane *lane)
-{
-    struct heap_node *node = heap_top(&lane->ready);
-
-    return node ? CONTAINER_OF(node, struct task, ready) : NULL;
 }
 
 /* ---- packed texts ---- */
@@ -64,34 +53,31 @@ static void pack_requires(struct packed *packed, const struct engine_spec *spec)
     }
 }
 
-static bool has_fairness(const struct engine_spec *spec)
+static bool has_fairness(const struct engine_limits *limits)
 {
-    return spec->fairness_key && spec->fairness_key[0];
+    return limits && limits->fairness_key && limits->fairness_key[0];
 }
 
-static bool is_limited(const struct engine_spec *spec)
+static void pack_limits(struct packed *packed, const struct engine_limits *limits)
 {
-    return spec->concurrency_len || spec->rates_len || has_fairness(spec);
-}
-
-static void pack_limits(struct packed *packed, const struct engine_spec *spec)
-{
-    for (uint32_t i = 0; i < MIN_OF(spec->concurrency_len, (uint32_t)ENGINE_LIMITS_MAX); i++) {
+    if (!limits)
+        return;
+    for (uint32_t i = 0; i < MIN_OF(limits->concurrency_len, (uint32_t)ENGINE_LIMITS_MAX); i++) {
         put_text(packed, "c", 1);
-        put_text(packed, spec->concurrency[i].key, ENGINE_LIMIT_KEY_BYTES_MAX);
-        put_number(packed, (uint64_t)spec->concurrency[i].limit << 8 |
-                               (uint64_t)spec->concurrency[i].strategy);
+        put_text(packed, limits->concurrency[i].key, ENGINE_LIMIT_KEY_BYTES_MAX);
+        put_number(packed, (uint64_t)limits->concurrency[i].limit << 8 |
+                               (uint64_t)limits->concurrency[i].strategy);
     }
-    for (uint32_t i = 0; i < MIN_OF(spec->rates_len, (uint32_t)ENGINE_LIMITS_MAX); i++) {
+    for (uint32_t i = 0; i < MIN_OF(limits->rates_len, (uint32_t)ENGINE_LIMITS_MAX); i++) {
         put_text(packed, "r", 1);
-        put_text(packed, spec->rates[i].key, ENGINE_LIMIT_KEY_BYTES_MAX);
-        put_number(packed, (uint64_t)spec->rates[i].limit << 32 | spec->rates[i].units);
-        put_number(packed, (uint64_t)spec->rates[i].per_ms);
+        put_text(packed, limits->rates[i].key, ENGINE_LIMIT_KEY_BYTES_MAX);
+        put_number(packed, (uint64_t)limits->rates[i].limit << 32 | limits->rates[i].units);
+        put_number(packed, (uint64_t)limits->rates[i].per_ms);
     }
-    if (has_fairness(spec)) {
+    if (has_fairness(limits)) {
         put_text(packed, "f", 1);
-        put_text(packed, spec->fairness_key, ENGINE_LIMIT_KEY_BYTES_MAX);
-        put_number(packed, spec->fairness_weight);
+        put_text(packed, limits->fairness_key, ENGINE_LIMIT_KEY_BYTES_MAX);
+        put_number(packed, limits->fairness_weight);
     }
 }
 
@@ -169,23 +155,23 @@ static void add_need(struct lane *lane, struct gate *gate, uint32_t amount, uint
     list_push(&gate->needs, &need->of_gate);
 }
 
-static void add_needs(struct lane *lane, const struct engine_spec *spec)
+static void add_needs(struct lane *lane, const struct engine_limits *limits)
 {
     struct shard *shard = lane->queue->shard;
     uint32_t namespace_id = lane->queue->namespace_id;
-    uint32_t open = MIN_OF(spec->concurrency_len, (uint32_t)ENGINE_LIMITS_MAX);
-    uint32_t rates = MIN_OF(spec->rates_len, (uint32_t)ENGINE_LIMITS_MAX);
+    uint32_t open = MIN_OF(limits->concurrency_len, (uint32_t)ENGINE_LIMITS_MAX);
+    uint32_t rates = MIN_OF(limits->rates_len, (uint32_t)ENGINE_LIMITS_MAX);
 
     if (open + rates)
         lane->needs = mem_zalloc((open + rates) * sizeof(*lane->needs));
     for (uint32_t i = 0; i < open; i++) {
-        const struct engine_concurrency *c = &spec->concurrency[i];
+        const struct engine_concurrency *c = &limits->concurrency[i];
 
         add_need(lane, gate_get(shard, namespace_id, GATE_OPEN, c->key, 0, 0), c->limit,
                  (uint8_t)c->strategy);
     }
     for (uint32_t i = 0; i < rates; i++) {
-        const struct engine_rate *r = &spec->rates[i];
+        const struct engine_rate *r = &limits->rates[i];
 
         add_need(lane,
                  gate_get(shard, namespace_id, GATE_RATE, r->key, r->limit, r->per_ms * US_PER_MS),
@@ -213,10 +199,10 @@ static struct lane *lane_new(struct pool *pool, const struct engine_spec *spec, 
     lane->text = mem_alloc(limits.len);
     memcpy(lane->text, limits.data, limits.len);
     lane->text_bytes = limits.len;
-    add_needs(lane, spec);
-    if (has_fairness(spec)) {
-        lane->fair = fair_get(pool->queue, spec->fairness_key);
-        lane->weight = MAX_OF(spec->fairness_weight, 1u);
+    add_needs(lane, spec->limits);
+    if (has_fairness(spec->limits)) {
+        lane->fair = fair_get(pool->queue, spec->limits->fairness_key);
+        lane->weight = MAX_OF(spec->limits->fairness_weight, 1u);
     }
     return lane;
 }
@@ -240,17 +226,17 @@ struct lane *lane_get(struct shard *shard, uint32_t namespace_id, const struct e
     struct packed asked = {.out = requires}, limited = {.out = limits};
     struct engine *engine = shard->engine;
     struct lane *lane = engine->last_lane;
-    uint8_t level = has_fairness(spec) ? (uint8_t)spec->priority : 0;
+    uint8_t level = has_fairness(spec->limits) ? (uint8_t)spec->priority : 0;
     struct task_type *type;
     struct pool *pool;
     uint64_t hash;
 
-    if (lane && !spec->requires_len && !is_limited(spec) && lane->queue->shard == shard &&
+    if (lane && !spec->requires_len && !spec->limits && lane->queue->shard == shard &&
         lane->queue->namespace_id == namespace_id && str_eq(lane->queue->name, spec->queue) &&
         str_eq(lane->type->name, spec->type))
         return lane;
     pack_requires(&asked, spec);
-    pack_limits(&limited, spec);
+    pack_limits(&limited, spec->limits);
     type = type_get(engine, spec->type);
     pool = pool_get(queue_get(shard, namespace_id, spec->queue), type,
                     (struct slice){requires, asked.len});

@@ -116,8 +116,6 @@ struct lane *lane_get(struct shard *shard, uint32_t namespace_id, const struct e
 void lane_release(struct lane *lane);
 void lane_push(struct task *task);
 void lane_remove(struct task *task);
-struct task *lane_top(const struct lane *lane); /* NULL when empty */
-bool ready_before(const struct task *a, const struct task *b);
 
 /* line.c: the order of lanes, and fair shares */
 void line_push(struct line *line, struct lane *lane);
@@ -152,10 +150,11 @@ void lane_wake_rest(struct lane *lane);  /* it does not use its gates: others ma
 void lane_charge(struct lane *lane);     /* one of its tasks is started */
 void lease_hold(struct lease *lease);
 void lease_unhold(struct lease *lease);
-const char *gate_bad_limits(const struct engine_spec *spec); /* NULL: they are well formed */
+const char *gate_bad_limits(const struct engine_limits *limits); /* NULL: they are well formed */
 /* Why a task may not come now, with a reason for programs; NULL: it may. */
-const char *gate_refuses(struct shard *shard, uint32_t namespace_id, const struct engine_spec *spec,
-                         struct arena *arena, const char **ret_reason);
+const char *gate_refuses(struct shard *shard, uint32_t namespace_id,
+                         const struct engine_limits *limits, struct arena *arena,
+                         const char **ret_reason);
 void gate_supersede(struct task *task); /* strategy CANCEL_RUNNING */
 void gates_free(struct shard *shard);
 
@@ -170,5 +169,26 @@ void worker_set_idle(struct worker *worker);
 bool pool_fits(const struct pool *pool, const struct worker *worker);
 bool queue_is_shut(const struct queue *queue); /* paused, or at a limit of its own */
 void queue_opens(struct queue *queue);         /* a lease of it has ended */
+
+static inline struct task *lane_top(const struct lane *lane) /* of one that is not empty */
+{
+    return CONTAINER_OF(lane->ready.nodes[0], struct task, ready);
+}
+
+bool rank_before(const struct task *a, const struct task *b);
+
+/* Smaller places first: age, in which a step of priority counts for a minute. */
+static inline bool ready_before(const struct task *a, const struct task *b)
+{
+    if (a->priority != b->priority)
+        return rank_before(a, b);
+    return id_cmp(&a->id, &b->id) < 0; /* time is its head */
+}
+
+/* Most lanes have neither limits nor a share. */
+static inline bool lane_is_plain(const struct lane *lane)
+{
+    return !lane->needs_len && !lane->fair;
+}
 
 #endif

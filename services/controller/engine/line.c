@@ -65,6 +65,8 @@ void line_remove(struct lane *lane)
 
 void line_touch(struct lane *lane)
 {
+    if (lane->line->len == 1) /* the only one is the first */
+        return;
     heap_update(heap_of(lane->line, lane), &lane->node);
 }
 

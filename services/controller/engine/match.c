@@ -53,6 +53,7 @@ void queue_match(struct queue *queue)
 
 void queue_opens(struct queue *queue)
 {
+    queue->shard->engine->unsettled = true;
     if (!list_linked(&queue->dirty))
         list_push(&queue->shard->engine->queues, &queue->dirty);
 }
@@ -85,7 +86,7 @@ static struct lane *pool_best(struct pool *pool)
 {
     for (;;) {
         struct lane *lane = line_best(&pool->line);
-        const struct need *need = lane ? lane_closed(lane) : NULL;
+        const struct need *need = lane && lane->needs_len ? lane_closed(lane) : NULL;
 
         if (!need)
             return lane;

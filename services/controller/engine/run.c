@@ -242,10 +242,12 @@ static bool step_texts(struct run *run, uint32_t index, const struct plan_contex
 static void step_begin(struct run *run, uint32_t index, const struct engine_spec *spec)
 {
     struct error err = {0};
-    const char *reason, *refusal = gate_refuses(run->shard, run->namespace_id, spec,
-                                                &run->shard->engine->gather, &reason);
+    const char *reason, *refusal = NULL;
     struct task *task;
 
+    if (spec->limits)
+        refusal = gate_refuses(run->shard, run->namespace_id, spec->limits,
+                               &run->shard->engine->gather, &reason);
     if (refusal) {
         error_set(&err, STATUS_FAILED_PRECONDITION, "%s", refusal);
         step_fail(run, index, reason, &err);

@@ -97,7 +97,7 @@ bool engine_run_may_move(enum engine_run_state from, enum engine_run_state to)
     return (RUN_STATE[from].to & BIT(to)) != 0;
 }
 
-static void task_set_state(struct task *task, enum engine_task_state to)
+static inline void task_set_state(struct task *task, enum engine_task_state to)
 {
     struct engine_stats *stats = &task->shard->engine->stats;
     uint32_t *in_queue = task->lane->queue->by_state;

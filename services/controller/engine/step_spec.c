@@ -87,12 +87,12 @@ static void put_key(struct buf *out, const char *key)
     json_write_string(out, slice_of(key));
 }
 
-static void put_limits(struct buf *out, const struct engine_spec *spec)
+static void put_limits(struct buf *out, const struct engine_limits *limits)
 {
     static const char *const STRATEGIES[] = {"QUEUE", "CANCEL_RUNNING", "REJECT_NEW"};
 
-    for (uint32_t i = 0; i < spec->concurrency_len; i++) {
-        const struct engine_concurrency *c = &spec->concurrency[i];
+    for (uint32_t i = 0; i < limits->concurrency_len; i++) {
+        const struct engine_concurrency *c = &limits->concurrency[i];
 
         if (i == 0)
             put_name(out, "concurrency");
@@ -101,10 +101,10 @@ static void put_limits(struct buf *out, const struct engine_spec *spec)
         buf_putf(out, ",\"limit\":%u,\"strategy\":\"CONCURRENCY_STRATEGY_%s\"}", c->limit,
                  STRATEGIES[c->strategy]);
     }
-    if (spec->concurrency_len)
+    if (limits->concurrency_len)
         buf_putc(out, ']');
-    for (uint32_t i = 0; i < spec->rates_len; i++) {
-        const struct engine_rate *r = &spec->rates[i];
+    for (uint32_t i = 0; i < limits->rates_len; i++) {
+        const struct engine_rate *r = &limits->rates[i];
 
         if (i == 0)
             put_name(out, "rateLimits");
@@ -113,13 +113,13 @@ static void put_limits(struct buf *out, const struct engine_spec *spec)
         put_duration(out, "per", r->per_ms);
         buf_putf(out, ",\"limit\":%u,\"units\":%u}", r->limit, r->units);
     }
-    if (spec->rates_len)
+    if (limits->rates_len)
         buf_putc(out, ']');
-    if (!spec->fairness_key)
+    if (!limits->fairness_key)
         return;
     put_name(out, "fairness");
-    put_key(out, spec->fairness_key);
-    buf_putf(out, ",\"weight\":%u}", spec->fairness_weight);
+    put_key(out, limits->fairness_key);
+    buf_putf(out, ",\"weight\":%u}", limits->fairness_weight);
 }
 
 bool limits_of_step(struct run *run, const struct plan_step *step,
@@ -129,6 +129,7 @@ bool limits_of_step(struct run *run, const struct plan_step *step,
     struct engine_concurrency *open =
         ARENA_ARRAY(arena, struct engine_concurrency, step->concurrency_len);
     struct engine_rate *rates = ARENA_ARRAY(arena, struct engine_rate, step->rates_len);
+    struct engine_limits *limits = ARENA_NEW(arena, struct engine_limits);
     const struct plan *plan = run->plan.plan;
 
     for (uint32_t i = 0; i < step->concurrency_len; i++) {
@@ -148,13 +149,14 @@ bool limits_of_step(struct run *run, const struct plan_step *step,
             STATUS_OK)
             return false;
     }
-    spec->concurrency = open;
-    spec->concurrency_len = step->concurrency_len;
-    spec->rates = rates;
-    spec->rates_len = step->rates_len;
-    spec->fairness_weight = step->fairness_weight;
+    *limits = (struct engine_limits){.concurrency = open,
+                                     .concurrency_len = step->concurrency_len,
+                                     .rates = rates,
+                                     .rates_len = step->rates_len,
+                                     .fairness_weight = step->fairness_weight};
+    spec->limits = limits;
     return !step->fairness_key || plan_step_key(plan, step->fairness_key, "fairness", context,
-                                                arena, &spec->fairness_key, err) == STATUS_OK;
+                                                arena, &limits->fairness_key, err) == STATUS_OK;
 }
 
 struct slice spec_text_of_step(const struct plan_step *step, const struct engine_spec *spec,
@@ -176,7 +178,8 @@ struct slice spec_text_of_step(const struct plan_step *step, const struct engine
         put_name(&out, "labels");
         buf_puts(&out, step->labels);
     }
-    put_limits(&out, spec);
+    if (spec->limits)
+        put_limits(&out, spec->limits);
     buf_putc(&out, '}');
     if (out.len > 2)
         copy = slice_copy(arena, buf_slice(&out));

@@ -63,7 +63,7 @@ void task_row_fill(const struct task *task, struct engine_task_row *row, struct 
         .spec.type = gather ? lane_type_name(lane, engine) : arena_strdup(arena, lane->type->name),
         .spec.queue =
             gather ? lane_queue_name(lane, engine) : arena_strdup(arena, lane->queue->name),
-        .group = window_group(lane->window, arena),
+        .group = lane->window->group ? window_group(lane->window, arena) : "",
         .spec.priority = task->priority,
         .spec.spec_text = slice_copy(arena, task_spec_text(task)),
         .spec.run_at_us = task->attempt ? 0 : task->due_us,

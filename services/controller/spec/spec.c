@@ -116,7 +116,8 @@ static enum status check_key(const struct spec_check *check, const char *key, co
 }
 
 static enum status convert_concurrency(const struct spec_check *check,
-                                       const Plankton__V1__TaskSpec *spec, struct engine_spec *ret)
+                                       const Plankton__V1__TaskSpec *spec,
+                                       struct engine_limits *ret)
 {
     struct engine_concurrency *out;
 
@@ -144,7 +145,7 @@ static enum status convert_concurrency(const struct spec_check *check,
 }
 
 static enum status convert_rates(const struct spec_check *check, const Plankton__V1__TaskSpec *spec,
-                                 struct engine_spec *ret)
+                                 struct engine_limits *ret)
 {
     struct engine_rate *out;
 
@@ -179,16 +180,12 @@ static enum status convert_rates(const struct spec_check *check, const Plankton_
     return STATUS_OK;
 }
 
-static enum status convert_limits(const struct spec_check *check,
-                                  const Plankton__V1__TaskSpec *spec, struct engine_spec *ret)
+static enum status convert_fairness(const struct spec_check *check,
+                                    const Plankton__V1__Fairness *fairness,
+                                    struct engine_limits *ret)
 {
-    const Plankton__V1__Fairness *fairness = spec->fairness;
-    enum status st = convert_concurrency(check, spec, ret);
-
-    if (st == STATUS_OK)
-        st = convert_rates(check, spec, ret);
-    if (st != STATUS_OK || !fairness)
-        return st;
+    if (!fairness)
+        return STATUS_OK;
     if (!*fairness->key || strlen(fairness->key) > ENGINE_LIMIT_KEY_BYTES_MAX)
         return refuse(check, "fairness.key", "must be 1 to 128 bytes");
     if (fairness->weight < 0 || fairness->weight > ENGINE_WEIGHT_MAX)
@@ -196,6 +193,24 @@ static enum status convert_limits(const struct spec_check *check,
     ret->fairness_key = fairness->key;
     ret->fairness_weight = fairness->weight ? (uint32_t)fairness->weight : 1;
     return STATUS_OK;
+}
+
+static enum status convert_limits(const struct spec_check *check,
+                                  const Plankton__V1__TaskSpec *spec, struct engine_spec *ret)
+{
+    struct engine_limits *limits;
+    enum status st;
+
+    if (!spec->n_concurrency && !spec->n_rate_limits && !spec->fairness)
+        return STATUS_OK;
+    limits = ARENA_NEW(check->arena, struct engine_limits);
+    st = convert_concurrency(check, spec, limits);
+    if (st == STATUS_OK)
+        st = convert_rates(check, spec, limits);
+    if (st == STATUS_OK)
+        st = convert_fairness(check, spec->fairness, limits);
+    ret->limits = limits;
+    return st;
 }
 
 static bool variable_name(const char *name)

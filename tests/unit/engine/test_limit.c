@@ -18,10 +18,10 @@ static void teardown(void)
 
 static struct id submit(const struct engine_concurrency *limits, uint32_t len)
 {
+    struct engine_limits all = {.concurrency = limits, .concurrency_len = len};
     struct engine_spec spec = bench_spec("noop");
 
-    spec.concurrency = limits;
-    spec.concurrency_len = len;
+    spec.limits = &all;
     return bench_submit(&bench, 0, &spec);
 }
 
@@ -127,6 +127,7 @@ END_TEST
 START_TEST(leases_found_at_a_takeover_count)
 {
     struct engine_concurrency one = {"db", 1, ENGINE_STRATEGY_QUEUE};
+    struct engine_limits limits = {.concurrency = &one, .concurrency_len = 1};
     struct engine_task_row row = {.id = bench_id(&bench, 0),
                                   .namespace_id = 1,
                                   .created_us = bench.now_us,
@@ -139,8 +140,7 @@ START_TEST(leases_found_at_a_takeover_count)
     struct engine_journal_load journal = {.seq = 5, .leases = &lease, .leases_len = 1};
     struct engine_held_entry held = {.task = row.id, .attempt = 1, .token = slice_of("token")};
 
-    row.spec.concurrency = &one;
-    row.spec.concurrency_len = 1;
+    row.spec.limits = &limits;
     bench_begin(&bench, &(struct engine_load_begin){.shard = 0, .epoch = 2, .seq = 5});
     bench_apply(&bench, &(struct engine_command){.kind = ENGINE_LOAD_ROWS,
                                                  .load_rows = {.shard = 0,
@@ -224,10 +224,10 @@ END_TEST
 static struct id submit_rate(uint32_t limit, int64_t per_ms, uint32_t units)
 {
     struct engine_rate rate = {"mail", limit, per_ms, units};
+    struct engine_limits limits = {.rates = &rate, .rates_len = 1};
     struct engine_spec spec = bench_spec("noop");
 
-    spec.rates = &rate;
-    spec.rates_len = 1;
+    spec.limits = &limits;
     return bench_submit(&bench, 0, &spec);
 }
 
@@ -323,10 +323,10 @@ END_TEST
 
 static struct id submit_fair(const char *key, uint32_t weight, int32_t priority)
 {
+    struct engine_limits limits = {.fairness_key = key, .fairness_weight = weight};
     struct engine_spec spec = bench_spec("noop");
 
-    spec.fairness_key = key;
-    spec.fairness_weight = weight;
+    spec.limits = &limits;
     spec.priority = priority;
     return bench_submit(&bench, 0, &spec);
 }
@@ -414,15 +414,14 @@ END_TEST
 START_TEST(a_limit_of_many_keys_is_shared_fairly)
 {
     struct engine_concurrency one = {"all", 1, ENGINE_STRATEGY_QUEUE};
+    struct engine_limits limits = {.concurrency = &one, .concurrency_len = 1, .fairness_weight = 1};
     struct engine_spec spec = bench_spec("noop");
     struct id ids[40], running;
     uint32_t of_b = 0;
 
-    spec.concurrency = &one;
-    spec.concurrency_len = 1;
-    spec.fairness_weight = 1;
+    spec.limits = &limits;
     for (int i = 0; i < 40; i++) {
-        spec.fairness_key = i < 36 ? "a" : "b";
+        limits.fairness_key = i < 36 ? "a" : "b";
         ids[i] = bench_submit(&bench, 0, &spec);
     }
     bench_worker(&bench, 1, 1, "noop", 10);

@@ -117,6 +117,16 @@ struct engine_rate {
     uint32_t units; /* that one start takes, 1 … limit */
 };
 
+/* What few tasks have. */
+struct engine_limits {
+    const struct engine_concurrency *concurrency;
+    uint32_t concurrency_len;
+    const struct engine_rate *rates;
+    uint32_t rates_len;
+    const char *fairness_key; /* NULL or "" = none */
+    uint32_t fairness_weight; /* 1 … ENGINE_WEIGHT_MAX */
+};
+
 /* What a task is. Of rows that the engine gives out only type, queue, priority, parameters,
  * spec_text and run_at_us are set: they are what is stored. */
 struct engine_spec {
@@ -125,12 +135,7 @@ struct engine_spec {
     int32_t priority;
     const struct engine_label *requires; /* labels that a worker must have */
     uint32_t requires_len;
-    const struct engine_concurrency *concurrency;
-    uint32_t concurrency_len;
-    const struct engine_rate *rates;
-    uint32_t rates_len;
-    const char *fairness_key; /* NULL or "" = none */
-    uint32_t fairness_weight; /* 1 … ENGINE_WEIGHT_MAX */
+    const struct engine_limits *limits; /* NULL = none */
     struct engine_retry retry;
     struct engine_timeouts timeouts;
     int64_t run_at_us;        /* not before; 0 = at once */
