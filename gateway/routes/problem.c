@@ -13,10 +13,10 @@ struct reason_status {
 };
 /* Reasons that say more than their code does in HTTP. */
 static const struct reason_status by_reason[] = {
-    {"PLAN_INVALID", 422},      {"INPUT_INVALID", 422},       {"ETAG_MISMATCH", 412},
-    {"PAYLOAD_TOO_LARGE", 413}, {"REQUEST_ID_CONFLICT", 409}, {"WRONG_STATE", 409},
-    {"PLAN_ARCHIVED", 409},     {"UNSUPPORTED_TYPE", 415},    {"METHOD_NOT_ALLOWED", 405},
-    {"HOST_NOT_ALLOWED", 421},
+    {"PLAN_INVALID", 422},       {"INPUT_INVALID", 422},       {"ETAG_MISMATCH", 412},
+    {"PAYLOAD_TOO_LARGE", 413},  {"REQUEST_ID_CONFLICT", 409}, {"WRONG_STATE", 409},
+    {"LIMIT_REACHED", 409},      {"PLAN_ARCHIVED", 409},       {"UNSUPPORTED_TYPE", 415},
+    {"METHOD_NOT_ALLOWED", 405}, {"HOST_NOT_ALLOWED", 421},
 };
 static const uint16_t by_code[] = {
     [STATUS_OK] = 200,
