@@ -113,7 +113,7 @@ static size_t parse(struct rpc_call *call, struct slice bytes)
 {
     size_t at = 0, len;
 
-    while (may_deliver(call) && bytes.len - at >= RPC_PREFIX_BYTES) {
+    while (bytes.len - at >= RPC_PREFIX_BYTES && may_deliver(call)) {
         if (!prefix_read(call, bytes.data + at, &len))
             return bytes.len;
         if (bytes.len - at - RPC_PREFIX_BYTES < len)
@@ -138,7 +138,10 @@ void rpc__input_account(struct rpc_call *call)
 
 static void give_credit(struct rpc_call *call)
 {
-    size_t held = may_deliver(call) ? 0 : MIN_OF(rpc__input_pending(call), call->uncredited);
+    size_t held = MIN_OF(rpc__input_pending(call), call->uncredited);
+
+    if (held > 0 && may_deliver(call))
+        held = 0;
 
     if (call->uncredited > held)
         h2_consume(&call->stream, call->uncredited - held);
@@ -202,6 +205,8 @@ void rpc__input(struct rpc_call *call, struct slice bytes)
 
 void rpc__input_pump(struct rpc_call *call)
 {
+    if (rpc__input_pending(call) == 0 && call->uncredited == 0)
+        return;
     if (call->input_closed || call->closed || !may_deliver(call))
         return;
     rpc_call_ref(call);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rpc_echo_server ADDRESS [option=number …]: prints the address it listens on, serves until
- * SIGTERM, then drains. The options are fields of rpc_server_options. SIGUSR1: prints what the
- * handlers saw. For foreign clients and load tools. */
+/* rpc_echo_server ADDRESS [option=number …] [tls=CERTIFICATE_AND_KEY.pem]: prints the address it
+ * listens on, serves until SIGTERM, then drains. The options are fields of rpc_server_options.
+ * SIGUSR1: prints what the handlers saw. For foreign clients and load tools. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "descriptors/descriptors.h"
 #include "echo_service.h"
+#include "net/tls.h"
 
 #define DRAIN_TIMEOUT_MS 2000
 
@@ -48,9 +49,26 @@ static uint64_t *option_field(struct rpc_server_options *options, const char *na
     return NULL;
 }
 
+static bool read_tls(struct rpc_server_options *options, const char *file)
+{
+    struct error err = {0};
+
+    options->tls = net_tls_new(
+        &(struct net_tls_options){.server = true, .certificate_file = file, .key_file = file},
+        &err);
+    if (!options->tls)
+        fprintf(stderr, "%s\n", err.message);
+    return options->tls != NULL;
+}
+
 static bool read_options(struct rpc_server_options *options, int n, char **words)
 {
     for (int i = 0; i < n; i++) {
+        if (strncmp(words[i], "tls=", 4) == 0) {
+            if (!read_tls(options, words[i] + 4))
+                return false;
+            continue;
+        }
         const char *equals = strchr(words[i], '=');
         uint64_t *field =
             equals ? option_field(options, words[i], (size_t)(equals - words[i])) : NULL;
@@ -106,6 +124,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     loop_run(loop);
     rpc_server_free(server);
+    net_tls_unref(options.tls);
     loop_signal_free(term);
     loop_signal_free(report);
     loop_free(loop);

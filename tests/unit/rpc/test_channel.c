@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <unistd.h>
+#include "client.h"
 #include "suites.h"
 #include "fixture.h"
 
@@ -234,6 +235,23 @@ START_TEST(keepalive_finds_a_dead_peer)
 }
 END_TEST
 
+START_TEST(client_that_pings_too_often_learns_it_and_slows_down)
+{
+    struct fixture f = {.channel_options = {.keepalive_ms = 10, .keepalive_without_calls = true}};
+    struct outcome out;
+    Plankton__Test__EchoRequest request = INIT;
+
+    fixture_begin(&f); /* the server takes a ping every 5 min */
+    unary(&f, NULL, &request, &out);
+    fixture_wait(&f);
+    FIXTURE_UNTIL(&f, f.channel->keepalive_ms >= 40); /* two connections later */
+    unary(&f, NULL, &request, &out);
+    fixture_wait(&f);
+    ck_assert_int_eq(out.status, STATUS_OK);
+    fixture_end(&f);
+}
+END_TEST
+
 static void count_states(enum rpc_channel_state state, void *userdata)
 {
     unsigned *seen = userdata;
@@ -275,6 +293,7 @@ TCase *channel_tests(void)
     tcase_add_test(tc, drain_lets_open_calls_finish);
     tcase_add_test(tc, drain_cuts_what_does_not_end);
     tcase_add_test(tc, keepalive_finds_a_dead_peer);
+    tcase_add_test(tc, client_that_pings_too_often_learns_it_and_slows_down);
     tcase_add_test(tc, states_are_reported);
     return tc;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compression: the two codings alone, and between our client and our server. */
 #include <stdlib.h>
+#include <zlib.h>
 #include "suites.h"
 #include "fixture.h"
 #include "internal.h"
+#include "peer.h"
 
 #define INIT PLANKTON__TEST__ECHO_REQUEST__INIT
 #define PAYLOAD_BYTES 100000
@@ -213,7 +215,7 @@ START_TEST(c1_messages_of_a_stream_choose_one_by_one)
 }
 END_TEST
 
-START_TEST(r9_a_bomb_is_refused_by_either_side)
+START_TEST(r9_a_bomb_in_a_request_is_refused)
 {
     static const char *const gzip[] = {"x-compress", "gzip", NULL};
     struct fixture f = {.server_options = {.message_bytes_max = 1 << 20}};
@@ -239,6 +241,84 @@ START_TEST(r9_a_bomb_is_refused_by_either_side)
 }
 END_TEST
 
+/* ---- answers that only a foreign server gives ---- */
+
+static const char *answer_encoding;
+static struct slice answer_body;
+
+static void answer_coded(struct peer_request *request)
+{
+    const char *const headers[] = {
+        ":status",       "200", "content-type", "application/grpc", "grpc-encoding",
+        answer_encoding, NULL};
+
+    peer_headers(request, 0, headers);
+    peer_data(request, 0, answer_body.data, answer_body.len);
+    peer_trailers(request, "0");
+}
+
+static struct outcome answer_to(const char *encoding, struct slice body)
+{
+    struct fixture f = {0};
+    struct peer peer = {.on_request = answer_coded};
+    struct outcome out;
+    Plankton__Test__EchoRequest request = INIT;
+
+    answer_encoding = encoding;
+    answer_body = body;
+    peer_begin(&peer, &f);
+    unary(&f, NULL, &request, &out);
+    fixture_wait(&f);
+    ck_assert_str_eq(peer_header(&peer.requests[0], "grpc-accept-encoding"),
+                     "identity,deflate,gzip");
+    peer_end(&peer);
+    fixture_end(&f);
+    return out;
+}
+
+START_TEST(c2_answers_in_an_unknown_encoding_are_internal)
+{
+    ck_assert_int_eq(answer_to("snappy", (struct slice){"\1\0\0\0\1x", 6}).status, STATUS_INTERNAL);
+}
+END_TEST
+
+START_TEST(c1_compressed_answers_need_an_encoding)
+{
+    ck_assert_int_eq(answer_to("identity", (struct slice){"\1\0\0\0\1x", 6}).status,
+                     STATUS_INTERNAL);
+    ck_assert_int_eq(answer_to("gzip", (struct slice){"\0\0\0\0\0", 5}).status, STATUS_OK);
+}
+END_TEST
+
+START_TEST(c3_corrupt_answers_are_internal)
+{
+    ck_assert_int_eq(answer_to("gzip", (struct slice){"\1\0\0\0\3abc", 8}).status, STATUS_INTERNAL);
+    ck_assert_int_eq(answer_to("deflate", (struct slice){"\1\0\0\0\0", 5}).status, STATUS_INTERNAL);
+}
+END_TEST
+
+START_TEST(r9_bombs_in_answers_stop_at_the_limit)
+{
+    /* 6 MiB of zeros, as a field of EchoReply: the client takes 4 */
+    Plankton__Test__EchoReply reply = PLANKTON__TEST__ECHO_REPLY__INIT;
+    size_t len;
+
+    reply.payload = (ProtobufCBinaryData){6u << 20, payload};
+    len = protobuf_c_message_get_packed_size(&reply.base);
+    uint8_t *plain = mem_alloc(len), *coded = mem_alloc(1 << 20);
+    protobuf_c_message_pack(&reply.base, plain);
+    uLongf coded_bytes = (1 << 20) - 5;
+    ck_assert_int_eq(compress2(coded + 5, &coded_bytes, plain, len, 9), Z_OK);
+    coded[0] = 1;
+    for (int i = 0; i < 4; i++)
+        coded[1 + i] = (uint8_t)(coded_bytes >> (24 - 8 * i));
+    struct outcome out = answer_to("deflate", (struct slice){(char *)coded, coded_bytes + 5});
+    ck_assert_int_eq(out.status, STATUS_RESOURCE_EXHAUSTED);
+    free(plain);
+    free(coded);
+}
+END_TEST
+
 TCase *compress_tests(void)
 {
     TCase *tc = tcase_create("compress");
@@ -251,6 +331,10 @@ TCase *compress_tests(void)
     tcase_add_test(tc, c1_compressed_requests_and_answers_are_told_apart_from_plain_ones);
     tcase_add_test(tc, a_server_may_compress_by_default);
     tcase_add_test(tc, c1_messages_of_a_stream_choose_one_by_one);
-    tcase_add_test(tc, r9_a_bomb_is_refused_by_either_side);
+    tcase_add_test(tc, r9_a_bomb_in_a_request_is_refused);
+    tcase_add_test(tc, c2_answers_in_an_unknown_encoding_are_internal);
+    tcase_add_test(tc, c1_compressed_answers_need_an_encoding);
+    tcase_add_test(tc, c3_corrupt_answers_are_internal);
+    tcase_add_test(tc, r9_bombs_in_answers_stop_at_the_limit);
     return tc;
 }
