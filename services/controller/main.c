@@ -207,7 +207,9 @@ static struct host *make_host(struct controller *self)
                                   .renew_ms = settings->shard_renew_ms,
                                   .lease_margin_ms = settings->shard_margin_ms,
                                   .statement_timeout_ms = settings->statement_timeout_ms,
-                                  .lock_timeout_ms = settings->lock_timeout_ms};
+                                  .lock_timeout_ms = settings->lock_timeout_ms,
+                                  .retention_ms = settings->retention_ms,
+                                  .key_retention_ms = settings->key_retention_ms};
 
     engine_config_default(&config);
     config.lease_ms = settings->lease_ms;

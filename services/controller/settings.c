@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "settings.h"
 
+#define DAY_MS INT64_C(86400000)
+
 #define OPTION(name_, type_, fallback_, min_, max_, field_, help_)                                 \
     CONF_OPTION(name_, type_, fallback_, min_, max_, struct controller_settings, field_, help_)
 
@@ -45,6 +47,10 @@ const struct conf_option controller_options[] = {
            "longest SQL statement"),
     OPTION("lock-timeout", CONF_DURATION, "1s", 50, 600000, lock_timeout_ms,
            "longest wait for a row lock"),
+    OPTION("retention", CONF_DURATION, "30d", 0, 3650 * DAY_MS, retention_ms,
+           "finished tasks and runs of older days are dropped, a day at a time; 0: never"),
+    OPTION("key-retention", CONF_DURATION, "24h", 0, 3650 * DAY_MS, key_retention_ms,
+           "idempotency keys are kept at least so long; 0: for ever"),
     OPTION("park-after", CONF_DURATION, "60s", 1000, 60000, park_ms,
            "tasks older than this are found through `parked` at a rebuild"),
     OPTION("sweep", CONF_DURATION, "5s", 100, 600000, sweep_ms,

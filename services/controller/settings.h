@@ -13,7 +13,7 @@ struct controller_settings {
     int64_t lease_ms, grace_ms, heartbeat_ms, cancel_ms, cancel_grace_ms;
     int64_t shard_lease_ms, shard_renew_ms, shard_margin_ms;
     int64_t statement_timeout_ms, lock_timeout_ms, park_ms, sweep_ms, window_tasks, lost_max,
-        tasks_max, read_connections;
+        tasks_max, read_connections, retention_ms, key_retention_ms;
 };
 
 extern const struct conf_option controller_options[];

@@ -47,6 +47,17 @@ static void reply_error(const struct engine_reply *reply, struct error *ret)
                 reply->message ? reply->message : "refused");
 }
 
+/* What has gone by retention says so. */
+static void not_found(const struct api *api, const struct id *id, const char *what,
+                      struct error *ret)
+{
+    if (store_is_expired(host_store(api->host), id))
+        error_field(ret, STATUS_NOT_FOUND, "EXPIRED", "id",
+                    "the %s has expired: it was older than what is kept", what);
+    else
+        error_field(ret, STATUS_NOT_FOUND, "NOT_FOUND", "id", "there is no %s with this id", what);
+}
+
 /* ---- one task ---- */
 
 static void task_finish(struct read_op *op, const struct engine_task_view *view,
@@ -55,7 +66,7 @@ static void task_finish(struct read_op *op, const struct engine_task_view *view,
     struct error none = {0};
 
     if (!err && (!view || foreign(op->call, view->row.namespace_id))) {
-        error_field(&none, STATUS_NOT_FOUND, "NOT_FOUND", "id", "there is no task with this id");
+        not_found(op->api, &op->id, "task", &none);
         view = NULL;
         err = &none;
     }
@@ -110,7 +121,7 @@ static void run_finish(struct read_op *op, const struct engine_run_view *view,
     struct error none = {0};
 
     if (!err && (!view || foreign(op->call, view->row.namespace_id))) {
-        error_field(&none, STATUS_NOT_FOUND, "NOT_FOUND", "id", "there is no run with this id");
+        not_found(op->api, &op->id, "run", &none);
         view = NULL;
         err = &none;
     }
@@ -340,7 +351,7 @@ static void run_for_tasks_read(const struct engine_run_row *row, const struct er
     struct error none = {0};
 
     if (!err && (!row || foreign(op->call, row->namespace_id))) {
-        error_field(&none, STATUS_NOT_FOUND, "NOT_FOUND", "id", "there is no run with this id");
+        not_found(op->api, &op->id, "run", &none);
         err = &none;
     }
     if (err) {

@@ -201,6 +201,7 @@ static void take(struct store *store, const struct db_result *result, uint64_t s
     }
     if (rows > 0) {
         ensure_partitions(store); /* on the writer, so before every batch */
+        retention_start(store);
         load_start(store, shards, rows);
     }
     keeper_health(store);

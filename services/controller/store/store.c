@@ -75,6 +75,7 @@ void store_free(struct store *store)
     if (!store)
         return;
     store->freeing = true;
+    retention_free(store);
     db_conn_free(store->writer);
     db_pool_free(store->readers);
     gather_free(store);

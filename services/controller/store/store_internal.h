@@ -9,7 +9,7 @@
 #include "db/migrate.h"
 #include "store/store.h"
 
-#define STORE_SCHEMA_NEEDED 5 /* newest migration that this code relies on */
+#define STORE_SCHEMA_NEEDED 6 /* newest migration that this code relies on */
 
 /*
  * Statements keep one plan, by the indexes that they were written for: a plan made while a table
@@ -83,6 +83,8 @@ struct store {
     size_t in_flight;
     struct loop_timer *renew_timer, *acquire_timer, *partition_timer;
     bool acquiring;
+    struct loop_timer *retention_timer; /* NULL until something is owned */
+    struct db_conn *retention_conn;     /* while days are looked through */
     void (*stopped)(void *userdata);
     void *stopped_userdata;
 };
@@ -106,6 +108,10 @@ void keeper_release(struct store *store);
 uint64_t lease_clock_us(void);
 /* A statement that was sent then renews a lease until … (less the margin). */
 uint64_t lease_valid_us(const struct store *store, uint64_t sent_us);
+
+/* ---- retention.c ---- */
+void retention_start(struct store *store); /* once */
+void retention_free(struct store *store);
 
 /* ---- load.c ---- */
 struct load_shard {

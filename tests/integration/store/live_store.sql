@@ -88,3 +88,11 @@ update shard set clock = $2::timestamptz where id = $1::smallint;
 -- name: test_delete_task
 -- A row goes that the engine believes in.
 delete from task where id = $1::uuid;
+
+-- name: test_make_day
+-- The partitions of that day are there.
+select ensure_partitions(($1::timestamptz at time zone 'UTC')::date, ($1::timestamptz at time zone 'UTC')::date)::bigint;
+
+-- name: test_day_is_gone
+-- 1 when that day has no partition of `task`.
+select case when to_regclass('task' || to_char($1::timestamptz at time zone 'UTC', '_YYYYMMDD')) is null then 1 else 0 end::bigint;

@@ -586,6 +586,7 @@ int main(void)
     suite_add_tcase(suite, plans_tcase());
     suite_add_tcase(suite, keys_tcase());
     suite_add_tcase(suite, reads_tcase());
+    suite_add_tcase(suite, retention_tcase());
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

@@ -95,5 +95,6 @@ TCase *refill_tcase(void);
 TCase *plans_tcase(void);
 TCase *keys_tcase(void);
 TCase *reads_tcase(void);
+TCase *retention_tcase(void);
 
 #endif

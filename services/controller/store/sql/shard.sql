@@ -57,6 +57,11 @@ where a.application_name like 'plankton-controller%' and a.pid <> pg_backend_pid
                     where id = any($1::smallint[])
                         and (owner is null or owner = $2::text or lease_until < clock_timestamp()));
 
+-- name: partitions_drop
+-- Days of tasks and runs that end before $1, and of keys before $2, are gone; those that stay, and what keeps them.
+select day::text, held_by
+from drop_partitions((($1::timestamptz) at time zone 'UTC')::date, (($2::timestamptz) at time zone 'UTC')::date);
+
 -- name: partitions_ensure
 -- The partitions of these days are there.
 select ensure_partitions((($1::timestamptz) at time zone 'UTC')::date - 1, (($1::timestamptz) at time zone 'UTC')::date + 3);

@@ -30,6 +30,8 @@ struct store_options {
     int64_t lease_margin_ms;      /* 1,000 */
     int64_t statement_timeout_ms; /* 10,000 */
     int64_t lock_timeout_ms;      /* 1,000 */
+    int64_t retention_ms;         /* of finished tasks and runs; 0 = for ever */
+    int64_t key_retention_ms;     /* of idempotency keys; 0 = for ever */
 };
 
 struct store_cluster {
@@ -80,6 +82,9 @@ void store_write(struct store *store, const struct engine_batch *batch, store_wr
                  void *userdata);
 /* May this controller act for the shard now, by its own monotonic clock (lease less margin)? */
 bool store_shard_valid(const struct store *store, uint16_t shard);
+
+/* What is not found under this id may have been there: its day is past retention. */
+bool store_is_expired(const struct store *store, const struct id *id);
 
 /* The shard's memory cannot be trusted any more (a read of the engine's own failed): on_lost
  * follows, then a new epoch and a new load. */
