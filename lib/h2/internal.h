@@ -50,6 +50,16 @@ struct h2_bucket {
     uint64_t since_us;
 };
 
+/* Where in the peer's frames a server is, and the last streams that the peer has ended. */
+#define H2_ENDED_KEPT 32
+#define H2_FRAME_HEAD_BYTES 9
+struct h2_scan {
+    uint32_t skip; /* of the payload, or of the preface */
+    uint32_t ended[H2_ENDED_KEPT], ended_next, ended_highest;
+    uint8_t head[H2_FRAME_HEAD_BYTES], have; /* a frame header that is split between reads */
+    bool in_block;
+};
+
 /* What the connection's one timer waits for; a later one of these replaces an earlier one. */
 enum h2_wait { H2_WAIT_NONE, H2_WAIT_STALL, H2_WAIT_PREFACE, H2_WAIT_NOTICE, H2_WAIT_GOODBYE };
 
@@ -73,6 +83,7 @@ struct h2_conn {
     size_t received; /* body bytes of this read, to be given back to the connection's window */
     struct h2_bucket cheap, resets, oversized;
     uint32_t ping_strikes;
+    struct h2_scan scan;
     uint64_t pinged_us; /* the peer's last PING since anything was sent; 0 = none */
     uint64_t ping_interval_min_ms;
     uint64_t read_ms, reads;
@@ -121,6 +132,11 @@ void h2__count_ping(struct h2_conn *conn);
 void h2__check_bytes(struct h2_conn *conn);
 void h2__wait(struct h2_conn *conn, enum h2_wait wait, uint64_t ms);
 void h2__wait_over(struct h2_conn *conn, enum h2_wait wait);
+
+/* ---- scan.c ---- */
+/* How many of the bytes may be given to nghttp2: all, or those before a frame on a stream that the
+ * peer itself has ended. */
+size_t h2__scan(struct h2_scan *scan, struct slice bytes);
 
 /* nghttp2's allocations by size class from a per-thread list. */
 nghttp2_mem *h2__memory(void);

@@ -419,13 +419,16 @@ void h2_feed(struct h2_conn *conn, struct slice bytes)
     conn->busy++;
     conn->reads++;
     conn->read_ms = loop_turn_ms(conn->loop);
-    ssize_t n = nghttp2_session_mem_recv(conn->session, (const uint8_t *)bytes.data, bytes.len);
+    size_t take = conn->server ? h2__scan(&conn->scan, bytes) : bytes.len;
+    ssize_t n = nghttp2_session_mem_recv(conn->session, (const uint8_t *)bytes.data, take);
     if (n < 0 && !h2__is_over(conn)) {
         conn_input_failed(conn, (int)n);
     } else if (!h2__is_over(conn)) {
         if (conn->received > 0)
             nghttp2_session_consume_connection(conn->session, conn->received);
         conn->received = 0;
+        if (take < bytes.len)
+            h2__condemn(conn, H2_END_PROTOCOL, NGHTTP2_STREAM_CLOSED, "a frame on a closed stream");
         h2__check_bytes(conn);
         h2__mark(conn);
     }
@@ -509,6 +512,7 @@ static struct h2_conn *conn_new(struct loop *loop, struct net_stream *net,
     conn->pings_without_streams = options->pings_without_streams;
     conn->cheap.since_us = conn->resets.since_us = clock_monotonic_us();
     conn->read_ms = loop_turn_ms(loop);
+    conn->scan.skip = NGHTTP2_CLIENT_MAGIC_LEN;
     list_init(&conn->streams);
     conn->flush = loop_flush_new(loop, H2_FLUSH_ORDER, conn_flush_cb, conn);
     conn->timer = loop_timer_new(loop, conn_timer_cb, conn);
@@ -517,6 +521,7 @@ static struct h2_conn *conn_new(struct loop *loop, struct net_stream *net,
     if (nghttp2_option_new(&option) != 0)
         abort();
     nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_no_closed_streams(option, 1);      /* see scan.c */
     nghttp2_option_set_no_http_messaging(option, server); /* see fields.c */
     int rc =
         server ? nghttp2_session_server_new3(&conn->session, callbacks, conn, option, h2__memory())

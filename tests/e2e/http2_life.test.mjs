@@ -5,7 +5,7 @@ import http2 from 'node:http2';
 import { describe, test } from 'node:test';
 import {
   ACK, CANCEL, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GET, GOAWAY, HEADERS, MAX_CONCURRENT_STREAMS, NO_ERROR, PADDED, PING, POST, RST_STREAM,
-  SETTINGS, Connection, PREFACE, connect, frame, grpc, headers, message, padded, ping, rst, settings,
+  SETTINGS, Connection, PREFACE, connect, frame, grpc, headers, message, padded, ping, rst, settings, STREAM_CLOSED,
 } from './http2/frames.mjs';
 import { BIDI, CLIENT_STREAM, UNARY, delayed, normalCall, replyOf, startServer } from './http2/server.mjs';
 
@@ -260,6 +260,41 @@ describe('settings and windows', () => {
   returned('streams without such a method', (stream) => headers(stream, grpc('/plankton.test.Echo/Nothing'), END_HEADERS));
   returned('streams whose message is too large', clientStream, { part: Buffer.alloc(16000, 0xff) });
   returned('padding', clientStream, { flags: PADDED, part: padded(Buffer.alloc(1, 0), 255) });
+});
+
+withServer('a frame on a closed stream is found wherever reads split it', {}, async (server) => {
+  const late = frame(DATA, 0, 1, Buffer.from('late'));
+  for (let cut = 1; cut < late.length; cut++) {
+    const c = await connect(server.port);
+    c.send(headers(1, GET));
+    await c.wait((f) => f.stream === 1 && f.flags & END_STREAM, 'the end of the answer');
+    await c.send(ping('to split'), late.subarray(0, cut));
+    await sleep(2);
+    c.send(late.subarray(cut), ping('to split'));
+    assert.equal((await c.wait(isGoaway, `GOAWAY at ${cut}`)).code, STREAM_CLOSED);
+    await ended(c);
+  }
+});
+
+withServer('connections that have worked are as small again', {}, async (server, t) => {
+  const work = async (c) => {
+    for (let i = 0; i < 300; i++) {
+      c.send(call(2 * i + 1));
+      await c.wait((f) => f.type === HEADERS && f.flags & END_STREAM, 'the end of the call');
+    }
+  };
+  const n = 60, first = await connect(server.port);
+  await work(first);
+  const rss = server.rss(), connections = [first];
+  for (let i = 0; i < n; i++) {
+    const c = await connect(server.port);
+    await work(c);
+    connections.push(c);
+  }
+  const each = (server.rss() - rss) / n;
+  t.diagnostic(`${Math.round(each)} bytes each`);
+  for (const c of connections) c.destroy();
+  assert.ok(each <= 24 * 1024, `${each} bytes each`);
 });
 
 withServer('idle connections cost at most 20 KB each, also behind a call', {}, async (server, t) => {
