@@ -184,10 +184,10 @@ idle_one() { # label server-arguments -- client-arguments
     start ours "$bin/rpc_bench_server" 127.0.0.1:0 "$@"
     before=$(rss_kb "${pid[ours]}")
     mkfifo "$tmp/hold.$label"
-    "$bin/rpc_bench_client" "${address[ours]}" --mode=idle --connections="${IDLE:-10000}" "${ca[@]}" <"$tmp/hold.$label" >"$tmp/opened" &
+    "$bin/rpc_bench_client" "${address[ours]}" --mode=idle --connections="${IDLE:-10000}" "${ca[@]}" <"$tmp/hold.$label" >"$tmp/opened.$label" &
     client=$!
     exec 9>"$tmp/hold.$label"
-    until [ -s "$tmp/opened" ]; do
+    until [ -s "$tmp/opened.$label" ]; do
         kill -0 $client || exit 1
         sleep 0.2
     done

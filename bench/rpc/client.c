@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The load client on lib/rpc. rpc_bench_client ADDRESS [--mode=unary|stream|idle]
- * [--connections=N] [--outstanding=N] [--bytes=N] [--seconds=S] [--pid=SERVER]: keeps so many calls
- * (or messages of one stream per connection) in flight, and prints one line of key=value. With
+ * [--connections=N] [--outstanding=N] [--bytes=N] [--seconds=S] [--pid=SERVER] [--ca=FILE]: keeps
+ * so many calls (or messages of one stream per connection) in flight, and prints one line of
+ * key=value. With
  * --pid it reads the CPU time of the server's threads before and after. idle: opens the
  * connections, says so, and keeps them until its input ends.
  */
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "echo.rpc.h"
+#include "net/tls.h"
 
 #define WARM_UP_MS 300
 #define LATENCIES_MAX 4000000
@@ -31,7 +33,8 @@ struct bench {
     struct loop *loop;
     struct loop_timer *timer;
     enum mode mode;
-    const char *address;
+    const char *address, *ca;
+    struct rpc_channel_options options;
     unsigned connections, outstanding, seconds, bytes, pid, opened, opening;
     struct rpc_channel **channels;
     struct slot *slots;
@@ -226,7 +229,7 @@ static void opened(const ProtobufCMessage *response, const struct error *err, vo
 static void open_more(struct bench *bench)
 {
     while (bench->opening < OPENING_MAX && bench->opened + bench->opening < bench->connections) {
-        struct rpc_channel *channel = rpc_channel_new(bench->loop, bench->address, NULL);
+        struct rpc_channel *channel = rpc_channel_new(bench->loop, bench->address, &bench->options);
         bench->channels[bench->opened + bench->opening++] = channel;
         rpc_channel_unary(channel, &plankton_bench_echo_unary, NULL, &bench->request.base, opened,
                           bench);
@@ -258,6 +261,8 @@ static void parse(struct bench *bench, int argc, char **argv)
             bench->mode = STREAM;
         if (strcmp(argv[i], "--mode=idle") == 0)
             bench->mode = IDLE;
+        if (strncmp(argv[i], "--ca=", 5) == 0)
+            bench->ca = argv[i] + 5;
         for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
             size_t len = strlen(numbers[k].name);
             if (strncmp(argv[i], numbers[k].name, len) == 0)
@@ -276,6 +281,15 @@ int main(int argc, char **argv)
     if (!bench.address) {
         fputs("usage: rpc_bench_client ADDRESS [options]\n", stderr);
         return 2;
+    }
+    if (bench.ca) {
+        struct net_tls_options tls = {.ca_file = bench.ca, .server_name = "localhost"};
+        struct error err = {0};
+        bench.options.tls = net_tls_new(&tls, &err);
+        if (!bench.options.tls) {
+            fprintf(stderr, "%s\n", err.message);
+            return EXIT_FAILURE;
+        }
     }
     plankton__bench__echo_request__init(&bench.request);
     bench.request.id = "0199c0de-0000-7000-8000-000000000002";

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rpc_bench_server [ADDRESS]: answers echo calls, prints the address it listens on; stops on
- * SIGTERM. */
+/* rpc_bench_server [ADDRESS [CERTIFICATE KEY]]: answers echo calls, prints the address it listens
+ * on; stops on SIGTERM. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "echo.rpc.h"
+#include "net/tls.h"
 
 static void make_reply(Plankton__Bench__EchoReply *reply,
                        const Plankton__Bench__EchoRequest *request)
@@ -63,10 +64,22 @@ int main(int argc, char **argv)
     static const struct plankton_bench_echo_ops ops = {.unary = unary, .stream = stream};
     struct loop *loop = loop_new();
     struct loop_signal *term = loop_signal_new(loop, SIGTERM, stop, loop);
-    struct rpc_server *server = rpc_server_new(loop, NULL);
+    struct rpc_server_options options = {0};
+    struct rpc_server *server;
     struct error err = {0};
 
     signal(SIGPIPE, SIG_IGN);
+    if (argc > 3) {
+        struct net_tls_options tls = {
+            .server = true, .certificate_file = argv[2], .key_file = argv[3]};
+        options.tls = net_tls_new(&tls, &err);
+        if (!options.tls) {
+            fprintf(stderr, "%s\n", err.message);
+            return EXIT_FAILURE;
+        }
+    }
+    server = rpc_server_new(loop, &options);
+    net_tls_unref(options.tls);
     rpc_server_add(server, &plankton_bench_echo_desc, &ops, NULL);
     if (rpc_server_listen(server, argc > 1 ? argv[1] : "127.0.0.1:0", &err) != STATUS_OK) {
         fprintf(stderr, "%s\n", err.message);
