@@ -56,6 +56,7 @@ static void compile_retry(struct compiler *compiler, const json_t *json, struct 
         json_is_integer(attempts) ? (uint32_t)json_integer_value(attempts) : MAX_ATTEMPTS;
     retry->multiplier = json_is_number(multiplier) ? json_number_value(multiplier) : MULTIPLIER;
     retry->jitter = json_is_number(jitter) ? json_number_value(jitter) : JITTER;
+    retry->budget_ms = duration_or(own_or_default(compiler, json, "retry", "budget"), 0);
     retry->initial_backoff_ms =
         duration_or(own_or_default(compiler, json, "retry", "initialBackoff"), INITIAL_BACKOFF_MS);
     retry->max_backoff_ms =
@@ -252,8 +253,8 @@ static void compile_kind(struct compiler *compiler, const struct at *at, const j
         plan__problem(&compiler->problems, at, NULL, "'task' is missing");
     step->task_type = text_or(compiler, json_object_get(json, "task"), "");
     if (found && step->kind != PLAN_STEP_TASK) {
-        static const char *const OF_TASKS[] = {"parameters",  "environment", "retry",
-                                               "concurrency", "rateLimits",  "fairness"};
+        static const char *const OF_TASKS[] = {"parameters", "environment", "retry", "concurrency",
+                                               "rateLimits", "fairness",    "delay"};
 
         for (size_t i = 0; i < ARRAY_LEN(OF_TASKS); i++) {
             struct at here = {at, OF_TASKS[i], 0};
@@ -279,6 +280,7 @@ void plan__compile_step(struct compiler *compiler, uint32_t index, const json_t 
     step->queue = text_or(compiler, own_or_default(compiler, json, NULL, "queue"), "default");
     step->priority =
         json_is_integer(priority) ? (int32_t)json_integer_value(priority) : PLAN_PRIORITY_DEFAULT;
+    step->delay_ms = duration_or(json_object_get(json, "delay"), 0);
     step->labels = json_is_object(labels) ? json_text(labels, compiler->arena) : "{}";
     if (!json_is_object(json))
         return;

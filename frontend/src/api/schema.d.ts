@@ -807,6 +807,11 @@ export interface components {
             nonRetryable: boolean;
             /** @description The step that failed (runs only). */
             step: string;
+            /**
+             * @description Said by a worker: do not try again before so long, e.g. because a server told it so. Not shown in tasks: see runAt.
+             * @example 1.5s
+             */
+            retryAfter?: string;
         };
         /** @description Steps of a run by state. */
         StepCounts: {
@@ -952,6 +957,11 @@ export interface components {
             jitter?: number;
             /** @description Failure codes that end the task at once. */
             nonRetryable?: string[];
+            /**
+             * @description No retry begins later than so long after the task's creation; the last failure is then final. Absent = no such limit.
+             * @example 1.5s
+             */
+            budget?: string;
         };
         /** @description Limits of time. Absent = none, except that a lost worker is always noticed. */
         Timeouts: {
@@ -971,7 +981,8 @@ export interface components {
              */
             total?: string;
             /**
-             * @description Between two heartbeats of a program that beats itself.
+             * @description Between two reports of progress, from the first one of an attempt on: for programs that give signs of life themselves. The attempt
+             *     fails with HEARTBEAT_TIMEOUT.
              * @example 1.5s
              */
             heartbeat?: string;
@@ -1159,6 +1170,11 @@ export interface components {
             /** @description At most 8. */
             rateLimits?: components["schemas"]["RateLimit"][];
             fairness?: components["schemas"]["Fairness"];
+            /**
+             * @description Not before so long after the submit, by the controller's clock. With run_at the later of the two counts.
+             * @example 1.5s
+             */
+            delay?: string;
         };
         SubmitTasksRequest: {
             items?: components["schemas"]["SubmitTasksItem"][];

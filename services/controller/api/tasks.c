@@ -371,7 +371,7 @@ static void retry_allowed(struct rpc_call *call, const struct engine_task_view *
     }
     spec = view->row.spec;
     spec_complete(api->registry, rpc_call_arena(call), &spec);
-    spec.run_at_us = 0;
+    spec.run_at_us = spec.delay_ms = 0;
     body.request_id = (char *)protobuf_c_empty_string;
     api_digest(&body.base, digest);
     submit_spec(call, &spec, request->request_id, digest, &view->row.id);

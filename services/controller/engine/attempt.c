@@ -34,7 +34,7 @@ void lease_close(struct task *task, bool by_report)
     task->attempt = lease->entry.attempt;
     task->worker = lease->entry.worker;
     task->closed_by_report = by_report;
-    task->timed_out = false;
+    task->timed_out = task->silent = false;
     task->due_us = 0;
     if (lease->orphan)
         task->shard->orphans--;
@@ -256,21 +256,30 @@ static bool finish_if_over(struct task *task, uint64_t last_log_seq)
     return true;
 }
 
-void attempt_fail(struct task *task, const struct engine_failure *failure, bool by_report,
-                  uint64_t last_log_seq)
+void attempt_fail(struct task *task, const struct engine_failure *failure,
+                  const struct engine_result *report)
 {
+    const struct engine_retry *retry = task_retry(task);
+    uint64_t last_log_seq = report ? report->last_log_seq : 0;
+    int64_t now = task->shard->engine->now_us, due_us;
     struct engine_event *event;
+    const char *spent;
 
-    lease_close(task, by_report);
+    lease_close(task, report != NULL);
     task->failures++;
     task_set_failure(task, failure);
     if (finish_if_over(task, last_log_seq))
         return;
-    if (task->failures >= task_retry(task)->max_attempts || is_non_retryable(task, failure)) {
-        task_finish(task, ENGINE_TASK_FAILED, last_log_seq, "", by_report ? "" : "controller");
+    due_us = now + MAX_OF(backoff_us(task, task->failures),
+                          report ? report->retry_after_ms * US_PER_MS : 0);
+    spent = retry->budget_ms && due_us > task->created_us + retry->budget_ms * US_PER_MS
+                ? "its retry budget is spent"
+                : "";
+    if (*spent || task->failures >= retry->max_attempts || is_non_retryable(task, failure)) {
+        task_finish(task, ENGINE_TASK_FAILED, last_log_seq, spent, report ? "" : "controller");
         return;
     }
-    retry_at(task, task->shard->engine->now_us + backoff_us(task, task->failures));
+    retry_at(task, due_us);
     event = event_of_task(task, ENGINE_EVENT_TASK_RETRYING);
     event->attempt = task->attempt;
     event->worker = task->worker;
@@ -422,12 +431,11 @@ static void record(struct task *task, const struct engine_result *result)
                                           .non_retryable = true,
                                           .step = ""};
     if (result->kind == ENGINE_RESULT_CANCELLED && task->timed_out)
-        failure = (struct engine_failure){
-            .code = "TIMEOUT", .message = "the attempt took longer than its limit", .step = ""};
+        failure = task->silent ? FAILURE_SILENT : FAILURE_TIMEOUT;
     else if (result->kind == ENGINE_RESULT_CANCELLED)
         failure = (struct engine_failure){
             .code = "STOPPED", .message = "the worker stopped the work by itself", .step = ""};
-    attempt_fail(task, &failure, true, result->last_log_seq);
+    attempt_fail(task, &failure, result);
 }
 
 void attempt_result(struct engine *engine, const struct engine_command *command)

@@ -24,12 +24,12 @@ static bool spec_ok(const struct engine_spec *spec, const char **ret_message)
     else if (spec->requires_len > ENGINE_LABELS_MAX)
         message = "more than 32 required labels";
     else if (retry->max_attempts < 1 || retry->max_attempts > ENGINE_ATTEMPTS_MAX ||
-             retry->initial_backoff_ms < 0 || retry->max_backoff_ms < 0 ||
+             retry->initial_backoff_ms < 0 || retry->max_backoff_ms < 0 || retry->budget_ms < 0 ||
              !(retry->multiplier >= 1) || !(retry->jitter >= 0 && retry->jitter <= 1) ||
              retry->non_retryable_len > ENGINE_NON_RETRYABLE_MAX)
         message = "retry is out of range";
     else if (spec->timeouts.queue_ms < 0 || spec->timeouts.attempt_ms < 0 ||
-             spec->timeouts.total_ms < 0)
+             spec->timeouts.total_ms < 0 || spec->timeouts.heartbeat_ms < 0 || spec->delay_ms < 0)
         message = "a timeout is negative";
     else if (spec->limits)
         message = gate_bad_limits(spec->limits);

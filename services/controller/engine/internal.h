@@ -115,7 +115,8 @@ struct task {
     bool wide : 1;                 /* more changed than a success */
     bool closed_by_report : 1;
     bool total_over : 1; /* total timeout passed while it ran */
-    bool timed_out : 1;  /* attempt timeout passed: asked to stop */
+    bool timed_out : 1;  /* attempt or heartbeat timeout passed: asked to stop */
+    bool silent : 1;     /* it was the heartbeat timeout */
     bool is_closed : 1;  /* terminal and cut: kept to answer repeats */
     bool result_owned : 1;
     bool cancel_requested : 1;
@@ -136,6 +137,7 @@ struct lease {
     struct session *session;
     struct engine_lease entry;
     struct slice parameters; /* copy in the arena of the batch entry.seq */
+    int64_t beat_us;         /* last report of progress; 0 = none yet */
     struct hold *holds;      /* at the gates of its lane; NULL when it has none */
     uint64_t held_mark;
     bool orphan; /* from a load and not yet adopted */
@@ -465,8 +467,10 @@ void attempt_grant(struct task *task, struct session *session);
 void attempt_result(struct engine *engine, const struct engine_command *command);
 void attempt_void(struct task *task, const char *reason);
 void attempt_lost(struct task *task, const char *reason);
-void attempt_fail(struct task *task, const struct engine_failure *failure, bool by_report,
-                  uint64_t last_log_seq);
+/* report: the worker's own; NULL when it did not give one. */
+void attempt_fail(struct task *task, const struct engine_failure *failure,
+                  const struct engine_result *report);
+extern const struct engine_failure FAILURE_TIMEOUT, FAILURE_SILENT;
 void attempt_stop(struct task *task, const char *reason); /* asks its worker to stop */
 struct lease *lease_new(struct task *task, struct session *session,
                         const struct engine_lease *entry);

@@ -172,7 +172,8 @@ static struct task *step_task(struct run *run, uint32_t index, const struct engi
     task_dirty(task);
     event = event_of_task(task, ENGINE_EVENT_TASK_SUBMITTED);
     event->actor = "controller";
-    event->state = ENGINE_TASK_READY;
+    event->state = task->due_us > shard->engine->now_us ? ENGINE_TASK_PENDING : ENGINE_TASK_READY;
+    event->due_us = task->due_us;
     shard->engine->stats.submitted++;
     return task;
 }
@@ -218,11 +219,13 @@ static bool step_texts(struct run *run, uint32_t index, const struct plan_contex
         return false;
     spec->queue = step->queue;
     spec->priority = step->priority;
+    spec->delay_ms = step->delay_ms;
     spec->retry = (struct engine_retry){.max_attempts = step->retry.max_attempts,
                                         .initial_backoff_ms = step->retry.initial_backoff_ms,
                                         .max_backoff_ms = step->retry.max_backoff_ms,
                                         .multiplier = step->retry.multiplier,
                                         .jitter = step->retry.jitter,
+                                        .budget_ms = step->retry.budget_ms,
                                         .non_retryable = step->retry.non_retryable,
                                         .non_retryable_len = step->retry.non_retryable_len};
     spec->timeouts = (struct engine_timeouts){.queue_ms = step->timeout.queue_ms,

@@ -50,6 +50,8 @@ static void put_retry(struct buf *out, const struct plan_retry *retry)
         put_name(out, "jitter");
         json_write_double(out, retry->jitter);
     }
+    if (retry->budget_ms)
+        put_duration(out, "budget", retry->budget_ms);
     if (retry->non_retryable_len) {
         put_name(out, "nonRetryable");
         for (uint32_t i = 0; i < retry->non_retryable_len; i++) {

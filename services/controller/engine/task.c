@@ -10,6 +10,12 @@ const struct engine_retry ENGINE_RETRY_DEFAULT = {
     .jitter = 0.2,
 };
 static const struct engine_timeouts NO_TIMEOUTS;
+const struct engine_failure FAILURE_TIMEOUT = {
+    .code = "TIMEOUT", .message = "the attempt took longer than its limit", .step = ""};
+const struct engine_failure FAILURE_SILENT = {
+    .code = "HEARTBEAT_TIMEOUT",
+    .message = "the program gave no sign of life within its heartbeat timeout",
+    .step = ""};
 
 char *text_cut(const char *text, size_t bytes_max)
 {
@@ -81,7 +87,7 @@ static bool retry_is_default(const struct engine_retry *retry)
     const struct engine_retry *def = &ENGINE_RETRY_DEFAULT;
 
     return retry->max_attempts == def->max_attempts && retry->non_retryable_len == 0 &&
-           retry->initial_backoff_ms == def->initial_backoff_ms &&
+           retry->budget_ms == 0 && retry->initial_backoff_ms == def->initial_backoff_ms &&
            retry->max_backoff_ms == def->max_backoff_ms &&
            !(retry->multiplier < def->multiplier || retry->multiplier > def->multiplier) &&
            !(retry->jitter < def->jitter || retry->jitter > def->jitter);
@@ -96,7 +102,8 @@ static struct options *options_new(const struct engine_spec *spec)
     const char **list;
     char *at;
 
-    if (retry_is_default(&spec->retry) && !t->queue_ms && !t->attempt_ms && !t->total_ms)
+    if (retry_is_default(&spec->retry) && !t->queue_ms && !t->attempt_ms && !t->total_ms &&
+        !t->heartbeat_ms)
         return NULL;
     for (uint32_t i = 0; i < codes; i++)
         bytes += strnlen(spec->retry.non_retryable[i], ENGINE_CODE_BYTES_MAX) + 1;
@@ -132,6 +139,8 @@ struct task *task_new(struct shard *shard, const struct id *id, uint32_t namespa
     task->shard = shard;
     task->created_us = created_us;
     task->due_us = spec->run_at_us;
+    if (spec->delay_ms)
+        task->due_us = MAX_OF(task->due_us, created_us + spec->delay_ms * US_PER_MS);
     task->priority = (int16_t)spec->priority;
     task->parameters_len = (uint32_t)spec->parameters.len;
     task->spec_len = (uint32_t)spec->spec_text.len;
@@ -334,6 +343,16 @@ static int64_t attempt_limit_us(const struct task *task)
     return MAX_OF(at, task->shard->grace_us);
 }
 
+/* When its silence is too long. A program that has not begun to beat may not have begun at all. */
+static int64_t silence_limit_us(const struct task *task)
+{
+    int64_t heartbeat_ms = task_timeouts(task)->heartbeat_ms;
+
+    if (!heartbeat_ms || !task->lease->beat_us)
+        return ENGINE_FOREVER;
+    return MAX_OF(task->lease->beat_us + heartbeat_ms * US_PER_MS, task->shard->grace_us);
+}
+
 static int64_t queue_limit_us(const struct task *task)
 {
     return MAX_OF(task->created_us, task->due_us) + task_timeouts(task)->queue_ms * US_PER_MS;
@@ -367,6 +386,8 @@ void task_arm(struct task *task)
             earlier(&due, task->due_us);
         else if (limits->attempt_ms)
             earlier(&due, attempt_limit_us(task));
+        if (!task->timed_out)
+            earlier(&due, silence_limit_us(task));
     }
     if (limits->total_ms && !task->total_over)
         earlier(&due, total_limit_us(task));
@@ -410,18 +431,15 @@ static void timer_leased(struct task *task)
         lease_close(task, false);
         task_finish(task, ENGINE_TASK_CANCELLED, 0, "cancel deadline", "controller");
     } else if (task->timed_out && task->due_us <= now) {
-        attempt_fail(task,
-                     &(struct engine_failure){.code = "TIMEOUT",
-                                              .message = "the attempt took longer than its limit, "
-                                                         "and its worker did not say that it "
-                                                         "stopped",
-                                              .step = ""},
-                     false, 0);
+        attempt_fail(task, task->silent ? &FAILURE_SILENT : &FAILURE_TIMEOUT, NULL);
     } else if (limits->total_ms && !task->total_over && total_limit_us(task) <= now) {
         task->total_over = true;
         stop_for_time(task, "total timeout");
     } else if (limits->attempt_ms && !task->timed_out && attempt_limit_us(task) <= now) {
         stop_for_time(task, "attempt timeout");
+    } else if (!task->timed_out && silence_limit_us(task) <= now) {
+        task->silent = true;
+        stop_for_time(task, "heartbeat timeout");
     } else {
         task_arm(task);
     }

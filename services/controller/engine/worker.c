@@ -444,6 +444,12 @@ void worker_progress(struct engine *engine, const struct engine_progress *progre
     if (!task || !task->lease || task->lease->entry.attempt != progress->attempt ||
         task->lease->session->worker != worker)
         return;
+    /* The timer is lazy: only the first beat sets it, later ones it finds when it comes. */
+    if (!task->lease->beat_us) {
+        task->lease->beat_us = engine->now_us;
+        task_arm(task);
+    }
+    task->lease->beat_us = engine->now_us;
     more = task_more(task);
     more->progress = progress->progress >= 0 && progress->progress <= 1 ? progress->progress : 0;
     free(more->progress_message);

@@ -68,6 +68,8 @@ static enum status convert_retry(const struct spec_check *check,
                         &ret->initial_backoff_ms);
     if (st == STATUS_OK)
         st = check_duration(check, retry->max_backoff, "retry.maxBackoff", &ret->max_backoff_ms);
+    if (st == STATUS_OK)
+        st = check_duration(check, retry->budget, "retry.budget", &ret->budget_ms);
     if (st != STATUS_OK)
         return st;
     if (!isfinite(retry->multiplier) ||
@@ -349,6 +351,8 @@ enum status spec_from_message(struct pbjson_registry *registry, struct arena *ar
         st = convert_retry(&check, spec->retry, &ret->retry);
     if (st == STATUS_OK)
         st = convert_timeouts(&check, spec->timeout, &ret->timeouts);
+    if (st == STATUS_OK)
+        st = check_duration(&check, spec->delay, "delay", &ret->delay_ms);
     if (st == STATUS_OK)
         st = convert_limits(&check, spec, ret);
     if (st == STATUS_OK && spec->environment)

@@ -8,6 +8,8 @@
 #include "log/log.h"
 #include "workers_internal.h"
 
+#define RETRY_AFTER_S_MAX 86400
+
 static uint64_t stream_hash(uint64_t number)
 {
     return number * UINT64_C(0x9e3779b97f4a7c15);
@@ -208,6 +210,14 @@ static void on_held(struct stream *stream, const Plankton__V1__Held *held)
 
 /* ---- results ---- */
 
+/* A worker's word is taken up to a day; nonsense counts as nothing. */
+static int64_t retry_after_ms(const Google__Protobuf__Duration *after)
+{
+    if (!after || after->seconds < 0 || after->nanos < 0)
+        return 0;
+    return MIN_OF(after->seconds, (int64_t)RETRY_AFTER_S_MAX) * 1000 + after->nanos / 1000000;
+}
+
 static bool result_convert(const Plankton__V1__Result *result, struct engine_result *ret)
 {
     struct error error = {0};
@@ -223,6 +233,7 @@ static bool result_convert(const Plankton__V1__Result *result, struct engine_res
         ret->failure.code = *result->failure->code ? result->failure->code : "FAILED";
         ret->failure.message = result->failure->message;
         ret->failure.non_retryable = result->failure->non_retryable;
+        ret->retry_after_ms = retry_after_ms(result->failure->retry_after);
         if (result->failure->details && json_check(slice_of(result->failure->details->text),
                                                    ENGINE_RESULT_BYTES_MAX, NULL) == STATUS_OK)
             ret->failure.details = slice_of(result->failure->details->text);

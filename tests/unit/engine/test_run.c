@@ -272,14 +272,15 @@ START_TEST(the_specification_of_a_step_is_stored_as_the_contract_writes_it)
 
     start("{\"name\":\"p\",\"steps\":[{\"id\":\"a\",\"task\":\"noop\",\"labels\":{\"k\":\"v\"},"
           "\"environment\":{\"requires\":{\"gpu\":\"true\"}},"
-          "\"retry\":{\"maxAttempts\":5,\"initialBackoff\":\"250ms\"},"
+          "\"retry\":{\"maxAttempts\":5,\"initialBackoff\":\"250ms\",\"budget\":\"1h\"},"
           "\"timeout\":{\"attempt\":\"5m\"}}]}",
           "{}");
     rows = bench_rows(&bench);
     ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 0); /* no worker has a gpu */
     ck_assert_msg(slice_is(rows->tasks_insert[0].spec.spec_text,
                            "{\"environment\":{\"requires\":{\"gpu\":\"true\"}},"
-                           "\"retry\":{\"maxAttempts\":5,\"initialBackoff\":\"0.250s\"},"
+                           "\"retry\":{\"maxAttempts\":5,\"initialBackoff\":\"0.250s\","
+                           "\"budget\":\"3600s\"},"
                            "\"timeout\":{\"attempt\":\"300s\"},\"labels\":{\"k\":\"v\"}}"),
                   "%.*s", (int)rows->tasks_insert[0].spec.spec_text.len,
                   rows->tasks_insert[0].spec.spec_text.data);

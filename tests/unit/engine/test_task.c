@@ -365,6 +365,122 @@ START_TEST(a_watch_is_answered_when_the_task_is_terminal_and_an_unwatch_silences
 }
 END_TEST
 
+START_TEST(a_delay_counts_from_the_submit_and_the_later_of_it_and_the_time_holds)
+{
+    struct engine_spec spec = bench_spec("noop");
+    struct id id;
+
+    bench_worker(&bench, 1, 1, "noop", 4);
+    spec.delay_ms = 3000;
+    spec.run_at_us = bench.now_us + 1000000;
+    id = bench_submit(&bench, 0, &spec);
+    bench_pass(&bench, 2999);
+    ck_assert_int_eq(bench_state(&bench, &id), ENGINE_TASK_PENDING);
+    bench_pass(&bench, 1);
+    ck_assert_int_eq(bench_state(&bench, &id), ENGINE_TASK_RUNNING);
+}
+END_TEST
+
+static void fail_after(const struct id *id, uint32_t attempt, int64_t retry_after_ms)
+{
+    bench_apply(&bench, &(struct engine_command){
+                            .kind = ENGINE_RESULT,
+                            .result = {.stream = 1,
+                                       .task = *id,
+                                       .attempt = attempt,
+                                       .token = slice_of("token"),
+                                       .kind = ENGINE_RESULT_FAILURE,
+                                       .retry_after_ms = retry_after_ms,
+                                       .failure = {.code = "BUSY", .message = "", .step = ""}}});
+}
+
+START_TEST(a_worker_can_ask_for_a_later_retry_but_not_for_an_earlier_one)
+{
+    struct engine_spec spec = bench_spec("noop");
+    struct id id;
+
+    bench_worker(&bench, 1, 1, "noop", 9);
+    spec.retry.jitter = 0;
+    id = bench_submit(&bench, 0, &spec);
+    fail_after(&id, 1, 5000);
+    bench_cut(&bench);
+    ck_assert_int_eq(bench_event(&bench, ENGINE_EVENT_TASK_RETRYING)->due_us,
+                     bench.now_us + 5000000);
+    bench_pass(&bench, 5000);
+    ck_assert_int_eq(bench_state(&bench, &id), ENGINE_TASK_RUNNING);
+    fail_after(&id, 2, 100);
+    bench_cut(&bench);
+    ck_assert_int_eq(bench_event(&bench, ENGINE_EVENT_TASK_RETRYING)->due_us,
+                     bench.now_us + 2000000);
+}
+END_TEST
+
+START_TEST(no_retry_begins_after_the_budget)
+{
+    struct engine_spec spec = bench_spec("noop");
+    struct id id;
+
+    bench_worker(&bench, 1, 1, "noop", 9);
+    spec.retry.jitter = 0;
+    spec.retry.max_attempts = 100;
+    spec.retry.budget_ms = 2500;
+    id = bench_submit(&bench, 0, &spec);
+    fail_after(&id, 1, 0);
+    bench_pass(&bench, 1000);
+    ck_assert_int_eq(bench_state(&bench, &id), ENGINE_TASK_RUNNING);
+    fail_after(&id, 2, 0); /* two seconds more would be three in all */
+    bench_cut(&bench);
+    ck_assert_str_eq(bench_event(&bench, ENGINE_EVENT_TASK_FINISHED)->reason,
+                     "its retry budget is spent");
+    ck_assert_str_eq(bench_event(&bench, ENGINE_EVENT_TASK_FINISHED)->failure_code, "BUSY");
+}
+END_TEST
+
+static void report_progress(const struct id *id)
+{
+    bench_apply(&bench,
+                &(struct engine_command){
+                    .kind = ENGINE_PROGRESS,
+                    .progress = {.stream = 1, .task = *id, .attempt = 1, .message = "alive"}});
+}
+
+START_TEST(a_program_that_stops_beating_is_stopped_and_charged)
+{
+    struct engine_spec spec = bench_spec("noop");
+    struct id id;
+
+    bench_worker(&bench, 1, 1, "noop", 9);
+    spec.timeouts.heartbeat_ms = 3000;
+    spec.retry.max_attempts = 1;
+    id = bench_submit(&bench, 0, &spec);
+    for (int i = 0; i < 6; i++) { /* before its first beat nothing is expected */
+        bench_pass(&bench, 2000);
+        bench_beat(&bench, 1);
+    }
+    bench_pass(&bench, 1000);
+    for (int i = 0; i < 4; i++) {
+        report_progress(&id);
+        bench_pass(&bench, 2000);
+    }
+    bench_cut(&bench);
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_CANCEL_WORK), 0);
+    bench_pass(&bench, 1001);
+    bench_beat(&bench, 1);
+    bench_cut(&bench);
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_CANCEL_WORK), 1);
+    bench_apply(&bench, &(struct engine_command){.kind = ENGINE_RESULT,
+                                                 .result = {.stream = 1,
+                                                            .task = id,
+                                                            .attempt = 1,
+                                                            .token = slice_of("token"),
+                                                            .kind = ENGINE_RESULT_CANCELLED,
+                                                            .failure = {"", "", {0}, false, ""}}});
+    bench_cut(&bench);
+    ck_assert_str_eq(bench_event(&bench, ENGINE_EVENT_TASK_FINISHED)->failure_code,
+                     "HEARTBEAT_TIMEOUT");
+}
+END_TEST
+
 START_TEST(a_bad_specification_is_refused)
 {
     struct engine_spec spec = bench_spec("noop");
@@ -441,6 +557,10 @@ Suite *task_suite(void)
     tcase_add_test(tcase, queue_and_total_timeouts_end_tasks_that_nobody_takes);
     tcase_add_test(tcase, a_task_waits_for_its_time);
     tcase_add_test(tcase, a_watch_is_answered_when_the_task_is_terminal_and_an_unwatch_silences_it);
+    tcase_add_test(tcase, a_delay_counts_from_the_submit_and_the_later_of_it_and_the_time_holds);
+    tcase_add_test(tcase, a_worker_can_ask_for_a_later_retry_but_not_for_an_earlier_one);
+    tcase_add_test(tcase, no_retry_begins_after_the_budget);
+    tcase_add_test(tcase, a_program_that_stops_beating_is_stopped_and_charged);
     tcase_add_test(tcase, a_bad_specification_is_refused);
     tcase_add_test(tcase, event_numbers_have_no_gaps);
     tcase_add_test(tcase, what_happens_to_a_task_within_one_batch_is_one_row);

@@ -52,6 +52,7 @@ struct plan_retry {
     double multiplier;                /* 2 */
     int64_t max_backoff_ms;           /* 60000 */
     double jitter;                    /* 0.2: ± this share of the backoff; 0 … 1 */
+    int64_t budget_ms;                /* no retry later than so long after its creation; 0: none */
     const char *const *non_retryable; /* error codes */
     uint32_t non_retryable_len;
 };
@@ -89,6 +90,7 @@ struct plan_step {
     const struct cel_document *environment; /* NULL when none */
     const char *queue;                      /* "default" when none */
     int32_t priority;                       /* PLAN_PRIORITY_DEFAULT when none */
+    int64_t delay_ms;                       /* from its needs being met; 0: none */
     const char *labels;                     /* JSON text of an object of strings, "{}" when none */
     struct plan_retry retry;
     struct plan_timeout timeout;

@@ -251,6 +251,7 @@ struct engine_result {
     enum engine_result_kind kind;
     struct slice output;
     struct engine_failure failure;
+    int64_t retry_after_ms; /* of a failure: the worker asks not to try again before; 0 = none */
     uint64_t last_log_seq;
 };
 struct engine_declined {

@@ -89,13 +89,15 @@ struct engine_retry {
     uint32_t max_attempts; /* attempts that may fail, 1 … ENGINE_ATTEMPTS_MAX */
     int64_t initial_backoff_ms, max_backoff_ms;
     double multiplier, jitter;
+    int64_t budget_ms; /* no retry begins later than so long after the creation; 0 = none */
     const char *const *non_retryable;
     uint32_t non_retryable_len;
 };
 extern const struct engine_retry ENGINE_RETRY_DEFAULT; /* 3 attempts, 1 s × 2 ≤ 60 s, ± 20 % */
 
 struct engine_timeouts {
-    int64_t queue_ms, attempt_ms, total_ms, heartbeat_ms; /* 0 = none */
+    int64_t queue_ms, attempt_ms, total_ms; /* 0 = none */
+    int64_t heartbeat_ms; /* between two reports of progress, from the first of the attempt on */
 };
 
 /* What is done when a key has all the leases that it may have. */
@@ -139,6 +141,7 @@ struct engine_spec {
     struct engine_retry retry;
     struct engine_timeouts timeouts;
     int64_t run_at_us;        /* not before; 0 = at once */
+    int64_t delay_ms;         /* not before so long after the creation; of a stored row 0 */
     struct slice parameters;  /* JSON object */
     struct slice environment; /* proto3 JSON of Environment; empty = none */
     struct slice labels;      /* JSON object of strings; empty = none */
