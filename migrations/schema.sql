@@ -597,6 +597,9 @@ CREATE TABLE public.run (
     failure_step text,
     cancel_actor text,
     cancel_reason text,
+    paused_at timestamp with time zone,
+    paused_by text,
+    pause_reason text,
     CONSTRAINT run_state_check CHECK (((state >= 1) AND (state <= 7)))
 )
 PARTITION BY RANGE (id);
@@ -606,6 +609,12 @@ PARTITION BY RANGE (id);
 --
 
 COMMENT ON COLUMN public.run.counts IS 'Steps in all and by state, packed by the store.';
+
+--
+-- Name: COLUMN run.paused_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.run.paused_at IS 'Since when it is paused; NULL = it is not. paused_by, pause_reason: who did it and why.';
 
 --
 -- Name: shard; Type: TABLE; Schema: public; Owner: -

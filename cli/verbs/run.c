@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `plankton run`: list, get, watch, cancel, rerun. */
+/* `plankton run`: list, get, watch, cancel, pause, resume, rerun. */
 #include "../cli.h"
 #include "client/output.h"
 #include "client/values.h"
@@ -185,20 +185,20 @@ static int run_watch(struct invocation *in)
     return run_follow(&client, in->operands[0], in->json);
 }
 
-/* ---- cancel, rerun ---- */
+/* ---- cancel, pause, resume, rerun ---- */
 
-struct cancel_settings {
+struct reason_settings {
     const char *reason;
 };
 
-static const struct option cancel_options[] = {
-    {"reason", 0, OPTION_TEXT, offsetof(struct cancel_settings, reason), "TEXT",
+static const struct option reason_options[] = {
+    {"reason", 0, OPTION_TEXT, offsetof(struct reason_settings, reason), "TEXT",
      "why, for the record", 0, 0, 0},
 };
 
 static int run_cancel(struct invocation *in)
 {
-    const struct cancel_settings *settings = in->settings;
+    const struct reason_settings *settings = in->settings;
     Plankton__V1__CancelRunRequest request = PLANKTON__V1__CANCEL_RUN_REQUEST__INIT;
     AUTO(client_close) struct client client = {0};
     Plankton__V1__Run *run;
@@ -217,6 +217,46 @@ static int run_cancel(struct invocation *in)
     printf("run %s %s\n", run->id,
            run_is_over(run->state) ? run_state_word(run->state, in->arena) : "is asked to stop");
     return 0;
+}
+
+static int run_print_state(const struct invocation *in, const Plankton__V1__Run *run)
+{
+    if (in->json)
+        return output_message(&run->base);
+    printf("run %s is %s\n", run->id, run_state_word(run->state, in->arena));
+    return 0;
+}
+
+static int run_pause(struct invocation *in)
+{
+    const struct reason_settings *settings = in->settings;
+    Plankton__V1__PauseRunRequest request = PLANKTON__V1__PAUSE_RUN_REQUEST__INIT;
+    AUTO(client_close) struct client client = {0};
+    Plankton__V1__Run *run;
+    struct error error = {0};
+    enum status st = client_open(in, &client, &error);
+
+    request.id = (char *)in->operands[0];
+    request.reason = (char *)(settings->reason ? settings->reason : "");
+    if (st == STATUS_OK)
+        st = CLIENT_CALL(&client, plan_api_pause_run, &request, &run, &error);
+    return st == STATUS_OK ? run_print_state(in, run) : cli_fail(&error);
+}
+
+static int run_resume(struct invocation *in)
+{
+    const struct reason_settings *settings = in->settings;
+    Plankton__V1__ResumeRunRequest request = PLANKTON__V1__RESUME_RUN_REQUEST__INIT;
+    AUTO(client_close) struct client client = {0};
+    Plankton__V1__Run *run;
+    struct error error = {0};
+    enum status st = client_open(in, &client, &error);
+
+    request.id = (char *)in->operands[0];
+    request.reason = (char *)(settings->reason ? settings->reason : "");
+    if (st == STATUS_OK)
+        st = CLIENT_CALL(&client, plan_api_resume_run, &request, &run, &error);
+    return st == STATUS_OK ? run_print_state(in, run) : cli_fail(&error);
 }
 
 struct rerun_settings {
@@ -286,12 +326,30 @@ int verb_run(int argc, char **argv)
         {.name = "cancel",
          .operands = "ID",
          .summary = "ask for a cancel of the run and its steps",
-         .options = cancel_options,
-         .option_count = ARRAY_LEN(cancel_options),
-         .settings_bytes = sizeof(struct cancel_settings),
+         .options = reason_options,
+         .option_count = ARRAY_LEN(reason_options),
+         .settings_bytes = sizeof(struct reason_settings),
          .operands_min = 1,
          .operands_max = 1,
          .run = run_cancel},
+        {.name = "pause",
+         .operands = "ID",
+         .summary = "start no more steps of the run until it is resumed",
+         .options = reason_options,
+         .option_count = ARRAY_LEN(reason_options),
+         .settings_bytes = sizeof(struct reason_settings),
+         .operands_min = 1,
+         .operands_max = 1,
+         .run = run_pause},
+        {.name = "resume",
+         .operands = "ID",
+         .summary = "go on with a paused run",
+         .options = reason_options,
+         .option_count = ARRAY_LEN(reason_options),
+         .settings_bytes = sizeof(struct reason_settings),
+         .operands_min = 1,
+         .operands_max = 1,
+         .run = run_resume},
         {.name = "rerun",
          .operands = "ID",
          .summary = "run the same plan version again; prints the new run's id",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clients: submit by key and repeat until answered, then cancel, read or watch what they have. */
+/* Clients: submit by key and repeat until answered, then cancel, read, watch or pause what they
+ * have. */
 #include "sim.h"
 
 static void try_op(struct world *world, void *data);
@@ -107,6 +108,11 @@ static void arrive(struct world *world, void *data)
                                                       .reason = "",
                                                       .concurrency = op->plan};
         break;
+    case OP_PAUSE_RUN:
+    case OP_RESUME_RUN:
+        command.kind = op->kind == OP_PAUSE_RUN ? ENGINE_PAUSE_RUN : ENGINE_RESUME_RUN;
+        command.by_id = (struct engine_by_id){op->subject, "client", "wait"};
+        break;
     }
     /* A shard whose lease may be over answers nobody. */
     if (engine_owns(controller->engine, op->shard) && !host_may_act(controller, op->shard))
@@ -148,12 +154,27 @@ static void try_op(struct world *world, void *data)
     sim_at(world, 2 * SECOND + sim_below(world, 3 * SECOND), NULL, try_op, op);
 }
 
+static void run_op(struct world *world, enum op_kind kind, const struct id *run, int64_t delay_us)
+{
+    struct op *op;
+
+    assert(world->ops_len < OPS_MAX);
+    op = &world->ops[world->ops_len++];
+    *op = (struct op){
+        .kind = kind, .world = world, .shard = id_shard(run), .subject = *run, .plan = 1};
+    sim_at(world, delay_us, NULL, try_op, op);
+}
+
 static void follow(struct world *world, const struct op *first)
 {
     struct op *op;
     int64_t dice = sim_below(world, 100);
 
-    if (world->ops_len >= OPS_MAX - QUEUE_OPS || dice >= 60)
+    if (world->ops_len >= OPS_MAX - LATER_OPS)
+        return;
+    if (first->kind == OP_RUN && sim_chance(world, 40))
+        run_op(world, OP_PAUSE_RUN, &first->id, sim_below(world, 3 * SECOND));
+    if (dice >= 60)
         return;
     op = &world->ops[world->ops_len++];
     *op = (struct op){.kind = dice < 20   ? OP_CANCEL
@@ -249,9 +270,30 @@ static void on_queue(struct world *world, struct op *op, const struct engine_rep
         queue_op(world, OP_RESUME, op->shard, op->key, sim_below(world, 20 * SECOND));
 }
 
+/* Likewise; that nothing is leased while it is paused, the database sees. */
+static void on_run(struct world *world, struct op *op, const struct engine_reply *reply)
+{
+    const struct db_run *run = db_run(world, &op->subject);
+
+    op->answered = true;
+    if (op->kind != OP_PAUSE_RUN || reply->status != STATUS_OK)
+        return;
+    if (!run || !run->pauses)
+        sim_fail(world, "a pause of run %s is acknowledged and not recorded", sim_id(&op->subject));
+    run_op(world, OP_RESUME_RUN, &op->subject, sim_below(world, 40 * SECOND));
+}
+
 /* Late twins of a pause may still be on their way: resumed twice. */
 void clients_heal(struct world *world)
 {
+    uint32_t len = world->ops_len;
+
+    for (uint32_t i = 0; i < len; i++) {
+        if (world->ops[i].kind != OP_PAUSE_RUN)
+            continue;
+        run_op(world, OP_RESUME_RUN, &world->ops[i].subject, 0);
+        run_op(world, OP_RESUME_RUN, &world->ops[i].subject, 40 * SECOND);
+    }
     for (uint16_t shard = 0; shard < SHARDS; shard++) {
         for (int i = 0; i < 4; i++)
             queue_op(world, OP_RESUME, shard, i % 2 ? "q1" : "q2", i / 2 * 40 * SECOND);
@@ -291,6 +333,11 @@ void client_reply(struct world *world, const struct engine_reply *reply)
     case OP_LIMIT:
         if (!op->answered)
             on_queue(world, op, reply);
+        break;
+    case OP_PAUSE_RUN:
+    case OP_RESUME_RUN:
+        if (!op->answered)
+            on_run(world, op, reply);
         break;
     }
 }

@@ -27,6 +27,7 @@ const char *const BUG_NAMES[BUGS] = {
     [BUG_OLD_HELD] = "old-held",
     [BUG_KEY_BLIND] = "key-blind",
     [BUG_KEEP_OLD] = "keep-old",
+    [BUG_FORGET_RUN_PAUSE] = "forget-run-pause",
     [BUG_FORGET_PAUSE] = "forget-pause",
     [BUG_FORGET_LIMITS] = "forget-limits",
     [BUG_LOSE_CARRIED] = "lose-carried",

@@ -129,6 +129,8 @@ static void load_runs(struct controller *controller, uint16_t shard)
         const struct db_run *run = &world->db.runs[i];
         struct engine_run_load load = {run->row, world->plans[run->plan]};
 
+        if (world->bug == BUG_FORGET_RUN_PAUSE)
+            load.row.change.pause.at_us = 0;
         if (id_shard(&run->row.id) == shard &&
             !engine_run_state_is_terminal(run->row.change.state) &&
             (run->row.parked || is_young(world, &run->row.id, shard)))

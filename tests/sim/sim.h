@@ -52,6 +52,7 @@ enum bug {
     BUG_OLD_HELD,         /* the list of a dead stream is believed */
     BUG_KEY_BLIND,        /* keys are not looked up in the database */
     BUG_KEEP_OLD,         /* a worker keeps an older attempt beside a newer one */
+    BUG_FORGET_RUN_PAUSE, /* that a run is paused is not read at a takeover */
     BUG_FORGET_PAUSE,     /* what was set for queues is not read at a takeover */
     BUG_FORGET_LIMITS,    /* tasks are read without what they are limited by */
     BUG_LOSE_CARRIED,     /* journal rows go although a lease stands in them alone */
@@ -97,6 +98,8 @@ struct db_task {
 struct db_run {
     struct engine_run_row row;
     uint32_t plan;
+    uint32_t pauses;     /* of its events */
+    uint64_t paused_seq; /* of the batch that paused it; 0 = it is not paused */
 };
 struct db_key {
     struct engine_key_row row;
@@ -218,9 +221,20 @@ struct worker_node {
 };
 
 /* ---- a client ---- */
-#define OPS_MAX 320
-#define QUEUE_OPS 32 /* of these are kept for queues */
-enum op_kind { OP_SUBMIT, OP_RUN, OP_CANCEL, OP_READ, OP_WATCH, OP_PAUSE, OP_RESUME, OP_LIMIT };
+#define OPS_MAX 640
+#define LATER_OPS 300 /* of these are kept for queues and for pauses of runs */
+enum op_kind {
+    OP_SUBMIT,
+    OP_RUN,
+    OP_CANCEL,
+    OP_READ,
+    OP_WATCH,
+    OP_PAUSE,
+    OP_RESUME,
+    OP_LIMIT,
+    OP_PAUSE_RUN,
+    OP_RESUME_RUN,
+};
 struct op {
     enum op_kind kind;
     struct world *world;
@@ -329,7 +343,7 @@ bool worker_is_idle(const struct worker_node *worker);
 
 /* clients.c */
 void clients_start(struct world *world);
-void clients_heal(struct world *world); /* whoever paused a queue resumes it */
+void clients_heal(struct world *world); /* whoever paused a queue or a run resumes it */
 void client_reply(struct world *world, const struct engine_reply *reply);
 
 /* check.c */

@@ -230,6 +230,25 @@ static void queues(struct world *world, const struct engine_shard_batch *batch)
     }
 }
 
+/* Whether a run is paused follows from the events, not from what its row says. */
+static void pauses(struct world *world, const struct engine_shard_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->events_len; i++) {
+        const struct engine_event *event = &batch->events[i];
+        bool pause = event->kind == ENGINE_EVENT_RUN_PAUSED;
+        struct db_run *run =
+            pause || event->kind == ENGINE_EVENT_RUN_RESUMED ? db_run(world, &event->run) : NULL;
+
+        if (!run)
+            continue;
+        run->pauses += pause;
+        if (!pause)
+            run->paused_seq = 0;
+        else if (!run->paused_seq)
+            run->paused_seq = batch->seq;
+    }
+}
+
 static void lease(struct world *world, const struct engine_shard_batch *batch,
                   const struct engine_lease *lease)
 {
@@ -243,7 +262,11 @@ static void lease(struct world *world, const struct engine_shard_batch *batch,
     }
     if (lease->epoch == batch->epoch && lease->seq == batch->seq) {
         const struct db_queue *queue = db_queue(world, batch->shard, task->row.spec.queue);
+        const struct db_run *run = db_run(world, &task->row.run);
 
+        if (run && run->paused_seq && batch->seq > run->paused_seq)
+            sim_fail(world, "task %s is leased, and its run %s is paused", sim_id(&lease->task),
+                     sim_id(&run->row.id));
         /* Within one batch a queue may have been resumed, or been dispatched from and then paused.
          */
         if (queue && queue->row.paused_us && !db_sets_queue(batch, queue->row.name))
@@ -334,6 +357,7 @@ static void runs(struct world *world, const struct engine_shard_batch *batch)
         run->row.parked = false;
         run->plan = row->plan_version;
         run->row.change.cancel.actor = run->row.change.cancel.reason = "";
+        run->row.change.pause.actor = run->row.change.pause.reason = "";
     }
     for (uint32_t i = 0; i < batch->runs_update_len; i++) {
         const struct engine_run_change *change = &batch->runs_update[i];
@@ -347,6 +371,8 @@ static void runs(struct world *world, const struct engine_shard_batch *batch)
         run->row.change.output = keep(world, change->output);
         run->row.change.cancel.actor = arena_strdup(&world->arena, change->cancel.actor);
         run->row.change.cancel.reason = arena_strdup(&world->arena, change->cancel.reason);
+        run->row.change.pause.actor = arena_strdup(&world->arena, change->pause.actor);
+        run->row.change.pause.reason = arena_strdup(&world->arena, change->pause.reason);
     }
 }
 
@@ -434,6 +460,7 @@ static void write_shard(struct world *world, const struct engine_shard_batch *ba
     shard->suspect = batch->suspect;
     events(world, batch);
     runs(world, batch);
+    pauses(world, batch);
     for (uint32_t i = 0; i < batch->tasks_insert_len; i++)
         insert_task(world, &batch->tasks_insert[i]);
     for (uint32_t i = 0; i < batch->tasks_succeed_len; i++)

@@ -281,6 +281,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{id}:pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * No step of the run is started until it is resumed
+         * @description No step of the run is started until it is resumed; attempts that run go on to their end, and their results are recorded. Limits of
+         *     time run on. Pausing again with another reason replaces the reason. FAILED_PRECONDITION (WRONG_STATE) when it is terminal or about
+         *     to end.
+         */
+        post: operations["PlanAPI_PauseRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}:resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Starts what became ready meanwhile
+         * @description Starts what became ready meanwhile. Resuming a run that is not paused changes nothing. FAILED_PRECONDITION (WRONG_STATE) when
+         *     terminal.
+         */
+        post: operations["PlanAPI_ResumeRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{id}:rerun": {
         parameters: {
             query?: never;
@@ -795,6 +838,8 @@ export interface components {
             /** @description The run that this one repeats. */
             rerunOf: string;
             waitingFor: string;
+            /** @description Absent when it is not paused. */
+            pause?: components["schemas"]["RunPause"];
         };
         /** @description Why an attempt, a task or a run failed. */
         Failure: {
@@ -840,6 +885,14 @@ export interface components {
         CancelRequest: {
             /** Format: date-time */
             at?: string;
+            actor: string;
+            reason: string;
+        };
+        /** @description Nothing more of a run is started. */
+        RunPause: {
+            /** Format: date-time */
+            at?: string;
+            /** @description The name of the key that paused it. */
             actor: string;
             reason: string;
         };
@@ -1266,7 +1319,7 @@ export interface components {
          *     Events are numbered without gaps per source (timeline, shard).
          * @enum {string}
          */
-        EventKind: "EVENT_KIND_UNSPECIFIED" | "EVENT_KIND_TASK_SUBMITTED" | "EVENT_KIND_TASK_STARTED" | "EVENT_KIND_TASK_FINISHED" | "EVENT_KIND_TASK_RETRYING" | "EVENT_KIND_ATTEMPT_CLOSED" | "EVENT_KIND_TASK_CANCEL_REQUESTED" | "EVENT_KIND_STALE_RESULT" | "EVENT_KIND_RUN_STARTED" | "EVENT_KIND_RUN_FINISHED" | "EVENT_KIND_RUN_CANCEL_REQUESTED" | "EVENT_KIND_QUEUE_PAUSED" | "EVENT_KIND_QUEUE_RESUMED" | "EVENT_KIND_QUEUE_CHANGED";
+        EventKind: "EVENT_KIND_UNSPECIFIED" | "EVENT_KIND_TASK_SUBMITTED" | "EVENT_KIND_TASK_STARTED" | "EVENT_KIND_TASK_FINISHED" | "EVENT_KIND_TASK_RETRYING" | "EVENT_KIND_ATTEMPT_CLOSED" | "EVENT_KIND_TASK_CANCEL_REQUESTED" | "EVENT_KIND_STALE_RESULT" | "EVENT_KIND_RUN_STARTED" | "EVENT_KIND_RUN_FINISHED" | "EVENT_KIND_RUN_CANCEL_REQUESTED" | "EVENT_KIND_QUEUE_PAUSED" | "EVENT_KIND_QUEUE_RESUMED" | "EVENT_KIND_QUEUE_CHANGED" | "EVENT_KIND_RUN_PAUSED" | "EVENT_KIND_RUN_RESUMED";
         ListSinksResponse: {
             sinks: components["schemas"]["Sink"][];
         };
@@ -1939,6 +1992,74 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    PlanAPI_PauseRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description At most 512 bytes; shown on all that waits. */
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    PlanAPI_ResumeRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description At most 512 bytes; kept in the history. */
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };

@@ -108,6 +108,8 @@ void runs_list_tasks(struct rpc_call *call, const Plankton__V1__ListRunTasksRequ
 void runs_graph(struct rpc_call *call, const Plankton__V1__GetRunGraphRequest *request);
 void runs_watch(struct rpc_call *call, const Plankton__V1__WatchRunRequest *request);
 void runs_cancel(struct rpc_call *call, const Plankton__V1__CancelRunRequest *request);
+void runs_pause(struct rpc_call *call, const Plankton__V1__PauseRunRequest *request);
+void runs_resume(struct rpc_call *call, const Plankton__V1__ResumeRunRequest *request);
 void runs_rerun(struct rpc_call *call, const Plankton__V1__RerunRunRequest *request);
 
 #endif

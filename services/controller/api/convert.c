@@ -165,6 +165,21 @@ static void convert_run_labels(struct api *api, struct arena *arena, struct slic
     }
 }
 
+static Plankton__V1__RunPause *convert_run_pause(struct arena *arena,
+                                                 const struct engine_cancel *pause)
+{
+    Plankton__V1__RunPause *out;
+
+    if (!pause->at_us)
+        return NULL;
+    out = ARENA_NEW(arena, Plankton__V1__RunPause);
+    plankton__v1__run_pause__init(out);
+    out->at = convert_time(arena, pause->at_us);
+    out->actor = own_text(arena, pause->actor);
+    out->reason = own_text(arena, pause->reason);
+    return out;
+}
+
 Plankton__V1__Run *convert_run(struct api *api, struct arena *arena,
                                const struct engine_run_view *view, bool bodies)
 {
@@ -183,6 +198,7 @@ Plankton__V1__Run *convert_run(struct api *api, struct arena *arena,
     out->finished_at = convert_time(arena, row->change.finished_us);
     out->counts = convert_counts(arena, &row->change.counts);
     out->cancel_requested = convert_cancel(arena, &row->change.cancel);
+    out->pause = convert_run_pause(arena, &row->change.pause);
     out->rerun_of = convert_id(arena, &row->rerun_of);
     out->waiting_for = own_text(arena, view->waiting_for);
     convert_run_labels(api, arena, row->labels, out);

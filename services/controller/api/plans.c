@@ -554,5 +554,7 @@ const struct plankton_v1_plan_api_ops api_plan_ops = {
     .list_runs = runs_list,
     .watch_run = runs_watch,
     .cancel_run = runs_cancel,
+    .pause_run = runs_pause,
+    .resume_run = runs_resume,
     .rerun_run = runs_rerun,
 };

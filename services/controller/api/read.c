@@ -321,6 +321,7 @@ static void own_run(struct arena *arena, const struct engine_run_view *from,
     ret->row.labels = own_slice(arena, from->row.labels);
     ret->row.change.failure = own_failure(arena, &from->row.change.failure);
     ret->row.change.cancel = own_cancel(arena, &from->row.change.cancel);
+    ret->row.change.pause = own_cancel(arena, &from->row.change.pause);
     ret->row.change.output = own_slice(arena, from->row.change.output);
     ret->waiting_for = arena_strdup(arena, from->waiting_for ? from->waiting_for : "");
 }

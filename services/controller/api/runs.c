@@ -322,9 +322,14 @@ void runs_graph(struct rpc_call *call, const Plankton__V1__GetRunGraphRequest *r
         api_read_run_tasks(rpc_call_service(call), call, &id, true, send_graph, NULL);
 }
 
-/* ---- cancel ---- */
+/* ---- cancel, pause and resume ---- */
 
-static void run_cancelled(const struct engine_reply *reply, void *userdata)
+struct run_change {
+    enum engine_command_kind kind;
+    const char *reason;
+};
+
+static void run_changed(const struct engine_reply *reply, void *userdata)
 {
     struct run_op *op = userdata;
 
@@ -337,10 +342,11 @@ static void run_cancelled(const struct engine_reply *reply, void *userdata)
     run_op_end(op);
 }
 
-static void cancel_allowed(struct rpc_call *call, const struct engine_run_view *view,
+/* The engine does not know namespaces of callers: look whose it is first. */
+static void change_allowed(struct rpc_call *call, const struct engine_run_view *view,
                            const struct error *err, void *userdata)
 {
-    const Plankton__V1__CancelRunRequest *request = userdata;
+    const struct run_change *change = userdata;
 
     if (err) {
         rpc_call_fail(call, err);
@@ -352,23 +358,41 @@ static void cancel_allowed(struct rpc_call *call, const struct engine_run_view *
         return;
     }
     struct run_op *op = run_op_new(call);
-    struct engine_command command = {.kind = ENGINE_CANCEL_RUN,
+    struct engine_command command = {.kind = change->kind,
                                      .by_id = {.id = view->row.id,
                                                .actor = api_principal_of(call)->name,
-                                               .reason = request->reason}};
-    host_ask(op->api->host, &command, run_cancelled, NULL, op);
+                                               .reason = change->reason}};
+    host_ask(op->api->host, &command, run_changed, NULL, op);
+}
+
+static void change_run(struct rpc_call *call, enum engine_command_kind kind, const char *id_text,
+                       const char *reason)
+{
+    struct run_change *change = ARENA_NEW(rpc_call_arena(call), struct run_change);
+    struct error error = {0};
+    struct id id;
+
+    if (!parse_run_id(call, id_text, &id))
+        return;
+    if (api_check_text(reason, API_REASON_BYTES_MAX, "reason", &error) != STATUS_OK) {
+        rpc_call_fail(call, &error);
+        return;
+    }
+    *change = (struct run_change){kind, reason};
+    api_read_run(rpc_call_service(call), call, &id, change_allowed, change);
 }
 
 void runs_cancel(struct rpc_call *call, const Plankton__V1__CancelRunRequest *request)
 {
-    struct error error = {0};
-    struct id id;
+    change_run(call, ENGINE_CANCEL_RUN, request->id, request->reason);
+}
 
-    if (!parse_run_id(call, request->id, &id))
-        return;
-    if (api_check_text(request->reason, API_REASON_BYTES_MAX, "reason", &error) != STATUS_OK) {
-        rpc_call_fail(call, &error);
-        return;
-    }
-    api_read_run(rpc_call_service(call), call, &id, cancel_allowed, (void *)request);
+void runs_pause(struct rpc_call *call, const Plankton__V1__PauseRunRequest *request)
+{
+    change_run(call, ENGINE_PAUSE_RUN, request->id, request->reason);
+}
+
+void runs_resume(struct rpc_call *call, const Plankton__V1__ResumeRunRequest *request)
+{
+    change_run(call, ENGINE_RESUME_RUN, request->id, request->reason);
 }

@@ -419,23 +419,42 @@ static void on_task(struct engine *engine, const struct engine_command *command)
     }
 }
 
+/* False: refused, and answered. */
+static bool change_run(struct run *run, const struct engine_command *command)
+{
+    const struct engine_by_id *ask = &command->by_id;
+
+    if (engine_run_state_is_terminal((enum engine_run_state)run->state)) {
+        wrong_state(run->shard, command->ticket, "the run is already finished");
+        return false;
+    }
+    if (command->kind == ENGINE_CANCEL_RUN) {
+        run_cancel(run, ask->actor, ask->reason);
+    } else if (command->kind == ENGINE_RESUME_RUN) {
+        run_unpause(run, ask->actor, ask->reason);
+    } else if (run->ending) {
+        wrong_state(run->shard, command->ticket, "the run is about to end");
+        return false;
+    } else {
+        run_pause(run, ask->actor, ask->reason);
+    }
+    return true;
+}
+
 static void on_run(struct engine *engine, const struct engine_command *command)
 {
     const struct id *id = &command->by_id.id;
     struct shard *shard = shard_or_refuse(engine, command->ticket, id);
     struct run *run = shard ? run_find(shard, id) : NULL;
     bool watch = command->kind == ENGINE_WATCH_RUN;
+    bool change = command->kind == ENGINE_CANCEL_RUN || command->kind == ENGINE_PAUSE_RUN ||
+                  command->kind == ENGINE_RESUME_RUN;
     struct engine_reply *reply;
 
     if (!shard || (watch && watch_refused(engine, shard, command->ticket)))
         return;
-    if (command->kind == ENGINE_CANCEL_RUN && run) {
-        if (engine_run_state_is_terminal((enum engine_run_state)run->state)) {
-            wrong_state(shard, command->ticket, "the run is already finished");
-            return;
-        }
-        run_cancel(run, command->by_id.actor, command->by_id.reason);
-    }
+    if (change && run && !change_run(run, command))
+        return;
     reply = reply_new(engine, shard->number, command->ticket, id);
     reply->is_run = true;
     reply->event_number = shard->event_next - 1;
@@ -443,7 +462,7 @@ static void on_run(struct engine *engine, const struct engine_command *command)
         reply->not_in_memory = true;
         if (watch)
             watch_end(shard, command->ticket);
-        if (command->kind == ENGINE_CANCEL_RUN) {
+        if (change) {
             reply->status = STATUS_FAILED_PRECONDITION;
             reply->reason = "WRONG_STATE";
             reply->message = "the run is already finished";
@@ -484,6 +503,8 @@ void client_apply(struct engine *engine, const struct engine_command *command)
         on_task(engine, command);
         break;
     case ENGINE_CANCEL_RUN:
+    case ENGINE_PAUSE_RUN:
+    case ENGINE_RESUME_RUN:
     case ENGINE_READ_RUN:
     case ENGINE_READ_RUN_TASKS:
     case ENGINE_WATCH_RUN:

@@ -222,8 +222,8 @@ struct run {
     int64_t created_us, started_us, finished_us;
     struct engine_failure failure;
     char *failure_text;
-    struct engine_cancel cancel;
-    char *cancel_text;
+    struct engine_cancel cancel, pause;
+    char *cancel_text, *pause_text;
     char *output;
     uint32_t output_len, input_len, labels_len;
     uint32_t live; /* tasks not terminal */
@@ -590,6 +590,8 @@ void run_begin(struct run *run, const char *actor);
 void run_task_done(struct task *task); /* a step's task is terminal */
 void run_advance(struct run *run);
 void run_cancel(struct run *run, const char *actor, const char *reason);
+void run_pause(struct run *run, const char *actor, const char *reason);
+void run_unpause(struct run *run, const char *actor, const char *reason);
 void run_dirty(struct run *run);
 void run_resume(struct run *run); /* after a load: what was ready and not yet created */
 void run_attach(struct run *run, struct task *task);
@@ -654,6 +656,12 @@ void task_change_fill(const struct task *task, struct engine_task_change *change
                       struct arena *arena);
 void run_row_fill(const struct run *run, struct engine_run_row *row, struct arena *arena);
 void run_change_fill(const struct run *run, struct engine_run_change *change, struct arena *arena);
+
+/* Ready, and in no lane until its run is resumed. */
+static inline bool task_is_withheld(const struct task *task)
+{
+    return task->run && task->run->pause.at_us;
+}
 
 static inline bool task_is_terminal(const struct task *task)
 {

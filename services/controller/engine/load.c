@@ -112,6 +112,9 @@ static void load_run(struct shard *shard, const struct engine_run_load *load)
     if (change->cancel.at_us)
         cancel_copy(&run->cancel, &run->cancel_text, change->cancel.at_us, change->cancel.actor,
                     change->cancel.reason);
+    if (change->pause.at_us)
+        cancel_copy(&run->pause, &run->pause_text, change->pause.at_us, change->pause.actor,
+                    change->pause.reason);
     run_enter(run);
     if (run->parked)
         list_remove(&run->age);

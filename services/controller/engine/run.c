@@ -101,6 +101,7 @@ void run_free(struct run *run)
     free(run->todo);
     free(run->failure_text);
     free(run->cancel_text);
+    free(run->pause_text);
     free(run->output);
     free(run);
 }
@@ -392,6 +393,7 @@ static void run_finish(struct run *run)
     if (!run->ending)
         make_output(run);
     run->ending = true;
+    run->pause.at_us = 0;
     /* Steps that were never begun are reported as skipped. */
     run->counts.by_state[ENGINE_TASK_SKIPPED] += run->counts.by_state[ENGINE_TASK_PENDING];
     run->counts.by_state[ENGINE_TASK_PENDING] = 0;
@@ -418,7 +420,7 @@ void run_advance(struct run *run)
     if (run->advancing || engine_run_state_is_terminal((enum engine_run_state)run->state))
         return;
     run->advancing = true;
-    while (!run->ending && run->todo_head < run->todo_len)
+    while (!run->ending && !run->pause.at_us && run->todo_head < run->todo_len)
         step_start(run, run->todo[run->todo_head++]);
     if (run->ending)
         cancel_rest(run);
@@ -462,6 +464,52 @@ void run_cancel(struct run *run, const char *actor, const char *reason)
     event->reason = arena_strdup(&engine->gather, reason);
     run_row_dirty(run);
     run_notify(run);
+    run_advance(run);
+}
+
+static void paused_or_resumed(struct run *run, enum engine_event_kind kind, const char *actor,
+                              const char *reason)
+{
+    struct engine_event *event = event_of_run(run, kind);
+    struct arena *arena = &run->shard->engine->gather;
+
+    event->actor = arena_strdup(arena, actor);
+    event->reason = arena_strdup(arena, reason);
+    run_row_dirty(run);
+    run_notify(run);
+}
+
+/* Its steps that are ready leave their lanes, those that become ready enter none (task_place), and
+ * none is made: so nothing of it is leased. Limits of time run on. */
+void run_pause(struct run *run, const char *actor, const char *reason)
+{
+    if (run->pause.at_us && str_eq(run->pause.reason, reason))
+        return;
+    if (!run->pause.at_us)
+        run_move(run, ENGINE_RUN_PAUSED);
+    cancel_copy(&run->pause, &run->pause_text, run->shard->engine->now_us, actor, reason);
+    for (uint32_t i = 0; i < run->plan.plan->steps_len; i++) {
+        struct task *task = run->steps[i].task;
+
+        if (task && task->ready.place)
+            lane_remove(task);
+    }
+    paused_or_resumed(run, ENGINE_EVENT_RUN_PAUSED, actor, reason);
+}
+
+void run_unpause(struct run *run, const char *actor, const char *reason)
+{
+    if (!run->pause.at_us)
+        return;
+    run->pause.at_us = 0;
+    run_move(run, ENGINE_RUN_RUNNING);
+    paused_or_resumed(run, ENGINE_EVENT_RUN_RESUMED, actor, reason);
+    for (uint32_t i = 0; i < run->plan.plan->steps_len; i++) {
+        struct task *task = run->steps[i].task;
+
+        if (task && task->state == ENGINE_TASK_READY && !task->ready.place)
+            task_place(task);
+    }
     run_advance(run);
 }
 

@@ -43,8 +43,8 @@ static const struct {
     [ENGINE_RUN_SUCCEEDED] = {"succeeded", 0},
     [ENGINE_RUN_FAILED] = {"failed", 0},
     [ENGINE_RUN_CANCELLED] = {"cancelled", 0},
-    [ENGINE_RUN_PAUSED] = {"paused", BIT(ENGINE_RUN_RUNNING) | BIT(ENGINE_RUN_CANCELLED) |
-                                         BIT(ENGINE_RUN_FAILED)},
+    /* succeeded: what was under way at the pause was all that was left */
+    [ENGINE_RUN_PAUSED] = {"paused", BIT(ENGINE_RUN_RUNNING) | RUN_ENDS},
     [ENGINE_RUN_WAITING] = {"waiting", BIT(ENGINE_RUN_RUNNING) | BIT(ENGINE_RUN_CANCELLED) |
                                            BIT(ENGINE_RUN_FAILED)},
 };

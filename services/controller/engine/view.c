@@ -120,6 +120,7 @@ void run_change_fill(const struct run *run, struct engine_run_change *change, st
         .started_us = run->started_us,
         .finished_us = run->finished_us,
         .cancel = cancel_in(&run->cancel, run->cancel_text, arena),
+        .pause = cancel_in(&run->pause, run->pause.at_us ? run->pause_text : NULL, arena),
         .failure = failure_in(&run->failure, run->failure_text, arena),
         .output = slice_copy(arena, (struct slice){run->output, run->output_len}),
         .counts = run->counts,

@@ -162,12 +162,19 @@ static const char *queue_waits(const struct queue *queue, struct arena *arena)
                         time_text(gate_opens_us(setting->rate, 1) + 999999, arena));
 }
 
+static const char *run_paused(const struct run *run, struct arena *arena)
+{
+    return arena_printf(arena, "its run is paused by %s: %s", run->pause.actor, run->pause.reason);
+}
+
 static const char *ready_waits(const struct task *task, enum why why, struct arena *arena)
 {
     const struct lane *lane = task->lane;
     const struct queue *queue = lane->queue;
     const char *limit;
 
+    if (task_is_withheld(task))
+        return run_paused(task->run, arena);
     if (queue_is_shut(queue))
         return queue_waits(queue, arena);
     if (lane->type->offers == 0)
@@ -214,15 +221,18 @@ const char *step_waiting_for(const struct run *run, uint32_t index, struct arena
                                  plan->steps[step->needs[i]].id);
     }
     if (!open)
-        return "";
+        return run->pause.at_us ? run_paused(run, arena) : "";
     if (open > NAMES_SHOWN)
         return arena_printf(arena, "needs steps %s and %u more", names, open - NAMES_SHOWN);
     return arena_printf(arena, "needs step%s %s", open == 1 ? "" : "s", names);
 }
 
-/* A run waits when nothing of it is under way; the first of its steps says for what. */
+/* A run waits when it is paused, or nothing of it is under way; the first of its steps says for
+ * what. */
 const char *run_waiting_for(const struct run *run, struct arena *arena)
 {
+    if (run->pause.at_us)
+        return arena_printf(arena, "paused by %s: %s", run->pause.actor, run->pause.reason);
     if (run->live == 0 || run->counts.by_state[ENGINE_TASK_RUNNING])
         return "";
     for (uint32_t i = 0; i < run->plan.plan->steps_len; i++) {

@@ -76,7 +76,7 @@ void task_place(struct task *task)
 {
     struct window *window = task->lane->window;
 
-    if (careful_holds_place(task))
+    if (task_is_withheld(task) || careful_holds_place(task))
         return;
     if (!task->run && behind_bound(window, task->priority, &task->id)) {
         go_away(task, AWAY_READY);

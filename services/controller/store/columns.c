@@ -281,6 +281,9 @@ static void add_run(struct columns *c, struct arena *arena, const struct engine_
     add_text(c->arrays[18], change->failure.step);
     add_text(c->arrays[19], change->cancel.actor);
     add_text(c->arrays[20], change->cancel.reason);
+    add_time(c->arrays[21], change->pause.at_us);
+    add_text(c->arrays[22], change->pause.actor);
+    add_text(c->arrays[23], change->pause.reason);
 }
 
 static void add_run_inserts(struct store_op *op, struct db_txn *txn)
@@ -288,7 +291,7 @@ static void add_run_inserts(struct store_op *op, struct db_txn *txn)
     static const enum db_kind kinds[] = {DB_UUID, DB_UUID, DB_TIME,  DB_I32,  DB_I32,  DB_I16,
                                          DB_TIME, DB_TIME, DB_TIME,  DB_UUID, DB_TEXT, DB_TEXT,
                                          DB_TEXT, DB_TEXT, DB_BYTES, DB_TEXT, DB_TEXT, DB_TEXT,
-                                         DB_TEXT, DB_TEXT, DB_TEXT};
+                                         DB_TEXT, DB_TEXT, DB_TEXT,  DB_TIME, DB_TEXT, DB_TEXT};
     const struct engine_batch *batch = op->batch;
     struct columns c = COLUMNS_OF(txn, kinds);
 
@@ -300,9 +303,9 @@ static void add_run_inserts(struct store_op *op, struct db_txn *txn)
 
 static void add_run_updates(struct store_op *op, struct db_txn *txn)
 {
-    static const enum db_kind kinds[] = {DB_UUID, DB_I16,   DB_TIME, DB_TIME, DB_TIME,
-                                         DB_TEXT, DB_BYTES, DB_TEXT, DB_TEXT, DB_TEXT,
-                                         DB_TEXT, DB_TEXT,  DB_TEXT};
+    static const enum db_kind kinds[] = {DB_UUID,  DB_I16,  DB_TIME, DB_TIME, DB_TIME, DB_TEXT,
+                                         DB_BYTES, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT, DB_TEXT,
+                                         DB_TEXT,  DB_TIME, DB_TEXT, DB_TEXT};
     const struct engine_batch *batch = op->batch;
     struct columns c = COLUMNS_OF(txn, kinds);
 
@@ -323,6 +326,9 @@ static void add_run_updates(struct store_op *op, struct db_txn *txn)
             add_text(c.arrays[10], row->failure.step);
             add_text(c.arrays[11], row->cancel.actor);
             add_text(c.arrays[12], row->cancel.reason);
+            add_time(c.arrays[13], row->pause.at_us);
+            add_text(c.arrays[14], row->pause.actor);
+            add_text(c.arrays[15], row->pause.reason);
         }
     columns_send(&c, txn, &SQL_batch_run_update);
 }

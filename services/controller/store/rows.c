@@ -60,6 +60,9 @@ enum run_column {
     RUN_FAILURE_STEP,
     RUN_CANCEL_ACTOR,
     RUN_CANCEL_REASON,
+    RUN_PAUSED_AT,
+    RUN_PAUSED_BY,
+    RUN_PAUSE_REASON,
 };
 
 char *row_text(struct arena *arena, const struct db_result *result, size_t row, int column)
@@ -165,6 +168,9 @@ void row_run(struct arena *arena, const struct db_result *result, size_t row,
     change->cancel = (struct engine_cancel){row_time(result, row, RUN_CANCEL_AT),
                                             row_text(arena, result, row, RUN_CANCEL_ACTOR),
                                             row_text(arena, result, row, RUN_CANCEL_REASON)};
+    change->pause = (struct engine_cancel){row_time(result, row, RUN_PAUSED_AT),
+                                           row_text(arena, result, row, RUN_PAUSED_BY),
+                                           row_text(arena, result, row, RUN_PAUSE_REASON)};
     change->failure =
         (struct engine_failure){.code = row_text(arena, result, row, RUN_FAILURE_CODE),
                                 .message = row_text(arena, result, row, RUN_FAILURE_MESSAGE),

@@ -149,7 +149,7 @@ void decode_counts(struct slice packed, struct engine_counts *ret);
  * for, both NULL when it is not. */
 #define TASK_COLUMNS 30
 #define TASK_PARKED_COLUMNS 2
-#define RUN_COLUMNS 21
+#define RUN_COLUMNS 24
 /* Texts go to the arena, NUL-terminated. complete: spec_text is parsed too. */
 void row_task(struct store *store, struct arena *arena, const struct db_result *result, size_t row,
               bool complete, struct engine_task_row *ret);

@@ -189,6 +189,8 @@ START_TEST(runs_come_back_with_their_plan_and_all_their_tasks)
     struct engine_run_change change[] = {run.change, done.change};
     change[0].started_us = world_now_us() + 1;
     change[0].counts.by_state[ENGINE_TASK_SUCCEEDED] = 1;
+    change[0].state = ENGINE_RUN_PAUSED;
+    change[0].pause = (struct engine_cancel){world_now_us() + 3, "ann", "rain"};
     change[1].state = ENGINE_RUN_FAILED;
     change[1].finished_us = world_now_us() + 2;
     change[1].failure.code = "STEP_FAILED";

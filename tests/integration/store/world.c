@@ -553,12 +553,14 @@ char *describe_run(struct arena *arena, const struct engine_run_row *row)
     return arena_printf(
         arena,
         "run %s ns %u plan %s %s %u input %.*s labels %.*s created %lld rerun %s state %d started "
-        "%lld finished %lld %s step %s output %.*s counts %u %u %u parked %d",
+        "%lld finished %lld %s pause %lld %s %s step %s output %.*s counts %u %u %u parked %d",
         id_text(arena, &row->id), row->namespace_id, id_text(arena, &row->plan_id), row->plan_name,
         row->plan_version, (int)row->input.len, row->input.data, (int)row->labels.len,
         row->labels.data, (long long)row->created_us, id_text(arena, &row->rerun_of), change->state,
         (long long)change->started_us, (long long)change->finished_us,
-        describe_end(arena, &change->cancel, &change->failure), change->failure.step,
+        describe_end(arena, &change->cancel, &change->failure), (long long)change->pause.at_us,
+        change->pause.actor ? change->pause.actor : "",
+        change->pause.reason ? change->pause.reason : "", change->failure.step,
         (int)change->output.len, change->output.data, change->counts.total,
         change->counts.by_state[ENGINE_TASK_READY], change->counts.by_state[ENGINE_TASK_SUCCEEDED],
         row->parked);

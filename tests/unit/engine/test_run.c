@@ -227,6 +227,154 @@ START_TEST(a_cancelled_run_ends_when_its_last_task_has)
 }
 END_TEST
 
+static const struct engine_reply *ask_run(enum engine_command_kind kind, const struct id *run,
+                                          const char *reason)
+{
+    uint64_t ticket = bench.next_ticket++;
+
+    bench_apply(&bench,
+                &(struct engine_command){.kind = kind,
+                                         .ticket = ticket,
+                                         .by_id = {.id = *run, .actor = "ann", .reason = reason}});
+    bench_cut(&bench);
+    return bench_reply(&bench, ticket);
+}
+
+#define PAIR                                                                                       \
+    "{\"name\":\"p\",\"steps\":[{\"id\":\"a\",\"task\":\"noop\"},"                                 \
+    "{\"id\":\"b\",\"task\":\"noop\"},{\"id\":\"c\",\"needs\":[\"a\"],\"task\":\"noop\"}]}"
+
+START_TEST(a_paused_run_starts_nothing_and_records_what_runs)
+{
+    const struct engine_reply *reply;
+    struct id run, b;
+
+    run = start(PAIR, "{}");
+    b = step_id(run, "b");
+    bench_cut(&bench);
+    reply = ask_run(ENGINE_PAUSE_RUN, &run, "rain");
+    ck_assert_int_eq(reply->run->row.change.state, ENGINE_RUN_PAUSED);
+    ck_assert_str_eq(reply->run->waiting_for, "paused by ann: rain");
+    ck_assert_int_eq(bench.batch.shards[0].runs_update[0].state, ENGINE_RUN_PAUSED);
+    ck_assert_str_eq(bench.batch.shards[0].runs_update[0].pause.actor, "ann");
+    ck_assert_str_eq(bench_event(&bench, ENGINE_EVENT_RUN_PAUSED)->reason, "rain");
+    finish(run, "a", "{}");
+    bench_fail(&bench, 1, &b, 1, "BOOM");
+    ck_assert_uint_eq(bench_rows(&bench)->tasks_succeed_len, 1);  /* recorded */
+    ck_assert_uint_eq(bench.batch.shards[0].tasks_insert_len, 0); /* c is not made */
+    bench_pass(&bench, 4000);
+    bench_beat(&bench, 1);
+    bench_cut(&bench);
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 0);
+    ck_assert_int_eq(bench_state(&bench, &b), ENGINE_TASK_READY); /* its backoff is over */
+    reply = ask_run(ENGINE_READ_RUN_TASKS, &run, "");
+    ck_assert_str_eq(reply->tasks[1].waiting_for, "its run is paused by ann: rain");
+    ck_assert_str_eq(reply->tasks[2].waiting_for, "its run is paused by ann: rain");
+    reply = ask_run(ENGINE_RESUME_RUN, &run, "sun");
+    ck_assert_int_eq(reply->run->row.change.state, ENGINE_RUN_RUNNING);
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 2);
+    ck_assert_str_eq(bench_event(&bench, ENGINE_EVENT_RUN_RESUMED)->reason, "sun");
+    finish(run, "c", "{}");
+    bench_result(&bench, 1, &b, 2, "{}");
+    ck_assert_int_eq(run_change()->state, ENGINE_RUN_SUCCEEDED);
+    ck_assert_int_eq(bench.batch.shards[0].runs_update[0].pause.at_us, 0);
+}
+END_TEST
+
+/* Steps that stand in a lane leave it, whether or not a worker comes afterwards. */
+START_TEST(ready_steps_of_a_paused_run_are_not_given_to_a_worker_that_comes)
+{
+    struct id run = start("{\"name\":\"p\",\"steps\":[{\"id\":\"a\",\"task\":\"rare\"}]}", "{}");
+
+    bench_cut(&bench);
+    ask_run(ENGINE_PAUSE_RUN, &run, "rain");
+    bench_worker(&bench, 2, 2, "rare", 10);
+    bench_cut(&bench);
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 0);
+    ask_run(ENGINE_RESUME_RUN, &run, "");
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 1);
+}
+END_TEST
+
+START_TEST(pausing_and_resuming_what_is_so_changes_nothing)
+{
+    struct id run = start(CHAIN, "{\"n\":1}");
+
+    bench_cut(&bench);
+    ck_assert_int_eq(ask_run(ENGINE_RESUME_RUN, &run, "")->status, STATUS_OK);
+    ck_assert_uint_eq(bench.batch.shards_len, 0);
+    ask_run(ENGINE_PAUSE_RUN, &run, "rain");
+    ask_run(ENGINE_PAUSE_RUN, &run, "rain");
+    ck_assert_uint_eq(bench.batch.shards_len, 0);
+    ask_run(ENGINE_PAUSE_RUN, &run, "snow");
+    ck_assert_str_eq(bench.batch.shards[0].runs_update[0].pause.reason, "snow");
+    finish(run, "a", "{\"v\":1}");
+    ask_run(ENGINE_RESUME_RUN, &run, "");
+    finish(run, "b", "{\"s\":1}");
+    ck_assert_int_eq(run_change()->state, ENGINE_RUN_SUCCEEDED);
+    ck_assert_int_eq(ask_run(ENGINE_PAUSE_RUN, &run, "late")->status, STATUS_FAILED_PRECONDITION);
+    ck_assert_int_eq(ask_run(ENGINE_RESUME_RUN, &run, "late")->status, STATUS_FAILED_PRECONDITION);
+}
+END_TEST
+
+START_TEST(a_paused_run_can_be_cancelled_fail_and_end)
+{
+    struct id cancelled = start(CHAIN, "{\"n\":1}"), failed, ended;
+    struct id a = step_id(cancelled, "a");
+
+    bench_cut(&bench);
+    ask_run(ENGINE_PAUSE_RUN, &cancelled, "rain");
+    ck_assert(ask_run(ENGINE_CANCEL_RUN, &cancelled, "enough")->cancel_requested);
+    ck_assert_int_eq(ask_run(ENGINE_PAUSE_RUN, &cancelled, "snow")->status,
+                     STATUS_FAILED_PRECONDITION); /* it is about to end */
+    bench_result(&bench, 1, &a, 1, "{}");
+    ck_assert_int_eq(run_change()->state, ENGINE_RUN_CANCELLED);
+    failed = start("{\"name\":\"p\",\"steps\":[{\"id\":\"a\",\"task\":\"noop\","
+                   "\"retry\":{\"maxAttempts\":1}},{\"id\":\"b\",\"task\":\"rare\"}]}",
+                   "{}");
+    a = step_id(failed, "a");
+    bench_cut(&bench);
+    ask_run(ENGINE_PAUSE_RUN, &failed, "rain");
+    bench_fail(&bench, 1, &a, 1, "BOOM");
+    ck_assert_int_eq(run_change()->state, ENGINE_RUN_FAILED);
+    ended = start("{\"name\":\"p\",\"steps\":[{\"id\":\"a\",\"task\":\"noop\"}]}", "{}");
+    bench_cut(&bench);
+    ask_run(ENGINE_PAUSE_RUN, &ended, "rain");
+    finish(ended, "a", "{}");
+    ck_assert_int_eq(run_change()->state, ENGINE_RUN_SUCCEEDED); /* nothing was left to start */
+}
+END_TEST
+
+START_TEST(a_pause_survives_a_takeover)
+{
+    struct id run = start(PAIR, "{}");
+    const struct engine_shard_batch *rows = bench_rows(&bench);
+    struct engine_run_load load = {.row = rows->runs_insert[0], .plan = plan_of(PAIR)};
+    struct engine_task_row row[2] = {rows->tasks_insert[0], rows->tasks_insert[1]};
+
+    ask_run(ENGINE_PAUSE_RUN, &run, "rain");
+    load.row.change = bench.batch.shards[0].runs_update[0];
+    row[0].change.state = ENGINE_TASK_SUCCEEDED;
+    row[0].change.attempt = 1;
+    row[0].spec.retry = row[1].spec.retry = ENGINE_RETRY_DEFAULT;
+    bench_apply(&bench, &(struct engine_command){.kind = ENGINE_DROP});
+    bench_immediate(&bench);
+    bench_begin(&bench, &(struct engine_load_begin){.epoch = 2, .seq = 2, .event_next = 9});
+    bench_apply(&bench,
+                &(struct engine_command){
+                    .kind = ENGINE_LOAD_ROWS,
+                    .load_rows = {.runs = &load, .runs_len = 1, .tasks = row, .tasks_len = 2}});
+    bench_end(&bench, 0);
+    bench_immediate(&bench);
+    bench_held(&bench, 1, 0, 2, 3, NULL, 0);
+    bench_cut(&bench);
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 0);
+    ck_assert_str_eq(ask_run(ENGINE_READ_RUN, &run, "")->run->waiting_for, "paused by ann: rain");
+    ask_run(ENGINE_RESUME_RUN, &run, "");
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 2); /* b, and c whose need was met */
+}
+END_TEST
+
 START_TEST(a_watch_of_a_run_gets_a_snapshot_then_updates_then_the_end)
 {
     struct id run = start(CHAIN, "{\"n\":5}");
@@ -416,6 +564,11 @@ Suite *run_suite(void)
     tcase_add_test(tcase, parameters_that_cannot_be_made_fail_the_step);
     tcase_add_test(tcase, an_output_that_cannot_be_made_fails_the_run);
     tcase_add_test(tcase, a_cancelled_run_ends_when_its_last_task_has);
+    tcase_add_test(tcase, a_paused_run_starts_nothing_and_records_what_runs);
+    tcase_add_test(tcase, ready_steps_of_a_paused_run_are_not_given_to_a_worker_that_comes);
+    tcase_add_test(tcase, pausing_and_resuming_what_is_so_changes_nothing);
+    tcase_add_test(tcase, a_paused_run_can_be_cancelled_fail_and_end);
+    tcase_add_test(tcase, a_pause_survives_a_takeover);
     tcase_add_test(tcase, a_watch_of_a_run_gets_a_snapshot_then_updates_then_the_end);
     tcase_add_test(tcase, a_watch_of_a_run_that_is_over_ends_at_once);
     tcase_add_test(tcase, the_specification_of_a_step_is_stored_as_the_contract_writes_it);

@@ -13,6 +13,8 @@ const WORDS: Record<string, string> = {
   RUN_STARTED: "run started",
   RUN_FINISHED: "run finished",
   RUN_CANCEL_REQUESTED: "cancel of the run requested",
+  RUN_PAUSED: "run paused",
+  RUN_RESUMED: "run resumed",
 };
 
 /** An event in words: "failed, will be tried again in 1.0 s: EXIT_STATUS: exit status 3". */
@@ -22,7 +24,7 @@ export function sayEvent(event: HistoryEvent): string {
   const at = timeOf(event.time);
   const due = timeOf(event.dueAt);
   if (due !== undefined && at !== undefined && due > at) text += ` in ${duration(due - at)}`;
-  if (event.actor && kind.includes("CANCEL")) text += ` by ${event.actor}`;
+  if (event.actor && /CANCEL|PAUSED|RESUMED/.test(kind)) text += ` by ${event.actor}`;
   const why = event.failure?.code ? `${event.failure.code}: ${event.failure.message}` : event.reason;
   return why ? `${text} (${why})` : text;
 }

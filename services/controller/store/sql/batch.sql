@@ -71,10 +71,11 @@ from met;
 -- New runs.
 insert into run (id, plan_id, created_at, namespace_id, plan_version, state, started_at, finished_at, cancel_at, rerun_of, plan_name,
                  input, labels, output, counts, failure_code, failure_message, failure_details, failure_step, cancel_actor,
-                 cancel_reason)
+                 cancel_reason, paused_at, paused_by, pause_reason)
 select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::integer[], $5::integer[], $6::smallint[], $7::timestamptz[],
                      $8::timestamptz[], $9::timestamptz[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[],
-                     $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[]);
+                     $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::timestamptz[], $23::text[],
+                     $24::text[]);
 
 -- name: batch_run_update
 -- The mutable part of runs; each must meet one row that is not final, or the batch fails.
@@ -82,11 +83,12 @@ with met as (
     update run r
     set state = u.state, started_at = u.started_at, finished_at = u.finished_at, cancel_at = u.cancel_at, output = u.output,
         counts = u.counts, failure_code = u.failure_code, failure_message = u.failure_message, failure_details = u.failure_details,
-        failure_step = u.failure_step, cancel_actor = u.cancel_actor, cancel_reason = u.cancel_reason
+        failure_step = u.failure_step, cancel_actor = u.cancel_actor, cancel_reason = u.cancel_reason, paused_at = u.paused_at,
+        paused_by = u.paused_by, pause_reason = u.pause_reason
     from unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::bytea[], $8::text[],
-                $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+                $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::timestamptz[], $15::text[], $16::text[])
         as u (id, state, started_at, finished_at, cancel_at, output, counts, failure_code, failure_message, failure_details, failure_step,
-              cancel_actor, cancel_reason)
+              cancel_actor, cancel_reason, paused_at, paused_by, pause_reason)
     where r.id = u.id and r.state not between 3 and 5
     returning 1
 )

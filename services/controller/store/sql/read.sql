@@ -45,7 +45,7 @@ select r.* from run r where r.id = $1::uuid;
 -- Newest first, without bodies. NULL = any.
 select r.id, r.plan_id, r.created_at, r.namespace_id, r.plan_version, r.state, r.started_at, r.finished_at, r.cancel_at, r.rerun_of,
     r.plan_name, null::text, r.labels, null::text, r.counts, r.failure_code, r.failure_message, null::text, r.failure_step,
-    r.cancel_actor, r.cancel_reason
+    r.cancel_actor, r.cancel_reason, r.paused_at, r.paused_by, r.pause_reason
 from run r
 where r.id < $2::uuid and r.namespace_id = $1::integer
     and ($4::smallint is null or r.state = $4::smallint)
@@ -58,7 +58,7 @@ limit $3::integer;
 -- The newest runs of each plan.
 select r.id, r.plan_id, r.created_at, r.namespace_id, r.plan_version, r.state, r.started_at, r.finished_at, r.cancel_at, r.rerun_of,
     r.plan_name, null::text, r.labels, null::text, r.counts, r.failure_code, r.failure_message, null::text, r.failure_step,
-    r.cancel_actor, r.cancel_reason
+    r.cancel_actor, r.cancel_reason, r.paused_at, r.paused_by, r.pause_reason
 from unnest($1::uuid[]) as p (id)
 cross join lateral (select * from run k where k.plan_id = p.id order by k.id desc limit $2::integer) r
 order by p.id, r.id desc;

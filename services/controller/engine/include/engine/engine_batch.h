@@ -79,8 +79,8 @@ struct engine_reply {
     bool duplicate; /* the key was used before, with the same digest */
     /* status OK, yet it is not held in memory: the host reads the database now, which has all that
      * was decided before this reply (id says which, is_run what). A task that is absent there as
-     * well is NOT_FOUND; READ_*, WATCH_* and duplicates may be answered so. CANCEL_RUN too, with
-     * status FAILED_PRECONDITION: the answer when the run is there. */
+     * well is NOT_FOUND; READ_*, WATCH_* and duplicates may be answered so. CANCEL_, PAUSE_ and
+     * RESUME_RUN too, with status FAILED_PRECONDITION: the answer when the run is there. */
     bool not_in_memory;
     bool is_run;
     bool cancel_requested; /* the cancel was noted; the task or run is not yet terminal */

@@ -41,6 +41,8 @@ enum engine_command_kind {
     ENGINE_FORCE_FINISH,
     ENGINE_START_RUN,
     ENGINE_CANCEL_RUN,
+    ENGINE_PAUSE_RUN, /* none of its steps is started until RESUME_RUN; what runs goes on */
+    ENGINE_RESUME_RUN,
     ENGINE_READ_TASK,
     ENGINE_READ_RUN,
     ENGINE_READ_RUN_TASKS,
@@ -188,9 +190,9 @@ struct engine_start_run {
     uint8_t digest[ENGINE_DIGEST_BYTES];
     struct id rerun_of;
 };
-struct engine_by_id { /* CANCEL_RUN, READ_*, WATCH_* */
+struct engine_by_id { /* CANCEL_, PAUSE_, RESUME_RUN, READ_*, WATCH_* */
     struct id id;
-    const char *actor, *reason; /* CANCEL_RUN */
+    const char *actor, *reason; /* CANCEL_, PAUSE_, RESUME_RUN */
 };
 struct engine_drain_worker {
     struct id worker; /* READ_WORKERS: nil = all */

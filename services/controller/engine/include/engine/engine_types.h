@@ -241,6 +241,7 @@ struct engine_run_change {
     enum engine_run_state state;
     int64_t started_us, finished_us;
     struct engine_cancel cancel;
+    struct engine_cancel pause; /* since when, by whom and why; at_us 0 = it is not paused */
     struct engine_failure failure;
     struct slice output;
     struct engine_counts counts;
@@ -323,6 +324,8 @@ enum engine_event_kind {
     ENGINE_EVENT_QUEUE_PAUSED = 11, /* type: the queue's name */
     ENGINE_EVENT_QUEUE_RESUMED = 12,
     ENGINE_EVENT_QUEUE_CHANGED = 13,
+    ENGINE_EVENT_RUN_PAUSED = 14,
+    ENGINE_EVENT_RUN_RESUMED = 15,
 };
 struct engine_event {
     uint64_t number;
