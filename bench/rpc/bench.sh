@@ -147,7 +147,8 @@ streams() {
     medians "$tmp/streams.sorted"
 }
 
-# Streams that ended stay known to nghttp2 up to the limit of 1,024 a connection, so both loads are above that. Calls of malloc and its like in a callgrind file, whose names are given once and then by number.
+# Calls of malloc and its like in a callgrind file, whose names are given once and then by number. Both loads are long enough for what is
+# reused to have been made.
 allocations() {
     awk '/^c?fn=/ { split($0, part, /[()]/); name = $2; if (name != "") names[part[2]] = name; if ($0 ~ /^cfn/) callee = names[part[2]] }
         /^calls=/ && callee ~ /^(malloc|calloc|realloc)$/ { split($1, part, "="); sum += part[2] }
