@@ -268,6 +268,35 @@ static void check_objects(struct problems *problems, const struct at *at, const 
     }
 }
 
+/* What holds expressions is judged when they have been evaluated. */
+static void check_selectors(struct problems *problems, const struct at *at, const json_t *json,
+                            const struct field *field)
+{
+    size_t index;
+    json_t *value;
+
+    if (!json_is_array(json)) {
+        wrong_type(problems, at, json, "a list of strings");
+        return;
+    }
+    if (json_array_size(json) > (size_t)field->max) {
+        plan__problem(problems, at, NULL, "has more than %.0f elements", field->max);
+        return;
+    }
+    json_array_foreach(json, index, value)
+    {
+        struct at here = {at, NULL, index};
+        struct plan_selector selector;
+
+        if (!json_is_string(value))
+            wrong_type(problems, &here, value, "a string");
+        else if (!strstr(json_string_value(value), "${{") &&
+                 !plan_selector_parse(json_string_value(value), problems->arena, &selector))
+            plan__problem(problems, &here, "write zone = eu, zone != eu, memory > 16 or ssd",
+                          "is nothing that can be asked of a label");
+    }
+}
+
 static void check_field(struct problems *problems, const struct at *at, const json_t *json,
                         const struct field *field)
 {
@@ -290,6 +319,9 @@ static void check_field(struct problems *problems, const struct at *at, const js
         return;
     case SHAPE_WORD:
         check_word(problems, at, json, field);
+        return;
+    case SHAPE_SELECTORS:
+        check_selectors(problems, at, json, field);
         return;
     case SHAPE_NAMES:
         check_names(problems, at, json, field);

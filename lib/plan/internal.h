@@ -20,6 +20,7 @@ enum shape {
     SHAPE_DURATION,  /* "250ms" "5s" "10m" "2h" "7d" */
     SHAPE_BYTES,     /* "512Mi" */
     SHAPE_WORD,      /* one of `words` */
+    SHAPE_SELECTORS, /* list of what is asked of labels, at most `max`; may hold expressions */
     SHAPE_NAMES,     /* list of strings, at most `max` of them */
     SHAPE_STRINGS,   /* object of strings, at most `max` of them */
     SHAPE_TEMPLATES, /* the same; values may hold expressions */

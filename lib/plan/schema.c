@@ -47,6 +47,14 @@ static void put_words(struct writer *writer, const struct field *field)
     buf_puts(&writer->out, "]");
 }
 
+static void put_texts(struct buf *out, const struct field *field)
+{
+    buf_putf(
+        out,
+        "\"type\":\"array\",\"maxItems\":%.0f,\"items\":{\"type\":\"string\",\"minLength\":1%s}",
+        field->max, field->shape == SHAPE_NAMES ? ",\"maxLength\":128" : "");
+}
+
 static void put_shape(struct writer *writer, const struct field *field)
 {
     struct buf *out = &writer->out;
@@ -83,12 +91,9 @@ static void put_shape(struct writer *writer, const struct field *field)
     case SHAPE_WORD:
         put_words(writer, field);
         return;
+    case SHAPE_SELECTORS:
     case SHAPE_NAMES:
-        buf_putf(
-            out,
-            "\"type\":\"array\",\"maxItems\":%.0f,\"items\":{\"type\":\"string\",\"minLength\":1,"
-            "\"maxLength\":128}",
-            field->max);
+        put_texts(out, field);
         return;
     case SHAPE_STRINGS:
     case SHAPE_TEMPLATES:

@@ -254,7 +254,7 @@ static void compile_kind(struct compiler *compiler, const struct at *at, const j
     step->task_type = text_or(compiler, json_object_get(json, "task"), "");
     if (found && step->kind != PLAN_STEP_TASK) {
         static const char *const OF_TASKS[] = {"parameters", "environment", "retry", "concurrency",
-                                               "rateLimits", "fairness",    "delay"};
+                                               "rateLimits", "fairness",    "delay", "cost"};
 
         for (size_t i = 0; i < ARRAY_LEN(OF_TASKS); i++) {
             struct at here = {at, OF_TASKS[i], 0};
@@ -272,7 +272,7 @@ void plan__compile_step(struct compiler *compiler, uint32_t index, const json_t 
     struct at steps = {NULL, "steps", 0};
     struct at at = {&steps, NULL, index};
     const json_t *priority = own_or_default(compiler, json, NULL, "priority");
-    const json_t *labels = json_object_get(json, "labels");
+    const json_t *labels = json_object_get(json, "labels"), *cost = json_object_get(json, "cost");
 
     step->id = text_or(compiler, json_object_get(json, "id"), "");
     step->name = text_or(compiler, json_object_get(json, "name"), step->id);
@@ -280,6 +280,7 @@ void plan__compile_step(struct compiler *compiler, uint32_t index, const json_t 
     step->queue = text_or(compiler, own_or_default(compiler, json, NULL, "queue"), "default");
     step->priority =
         json_is_integer(priority) ? (int32_t)json_integer_value(priority) : PLAN_PRIORITY_DEFAULT;
+    step->cost = json_is_integer(cost) ? (uint32_t)json_integer_value(cost) : 1;
     step->delay_ms = duration_or(json_object_get(json, "delay"), 0);
     step->labels = json_is_object(labels) ? json_text(labels, compiler->arena) : "{}";
     if (!json_is_object(json))

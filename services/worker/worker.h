@@ -24,6 +24,7 @@ struct worker_settings {
     int64_t slots, process_slots, credit, task_files;
     int64_t grace_ms, reconnect_ms, keepalive_ms, gone_ms;
     int64_t spool_bytes;
+    int64_t cpu, memory_bytes, gpu; /* for tasks that say what they need; 0: what the machine has */
 };
 
 struct worker {

@@ -113,6 +113,29 @@ test('a queue has limits of its own, which are kept over a restart', async () =>
   await c.post(`/tasks/${one.id}:cancel`, { reason: 'enough' });
 });
 
+test('what a task asks of a worker is met, or named', async () => {
+  const where = (list) => ({ type: 'noop', environment: { where: list } });
+  await c.finished('tasks', (await c.submit(where(['sandbox = standard', 'zone != moon']))).id);
+  const nowhere = await c.submit(where(['zone = moon']));
+  assert.equal((await c.get(`/tasks/${nowhere.id}`)).json.waitingFor, 'no worker with zone=moon (1 offers type noop)');
+  assert.equal((await c.post('/tasks', where(['zone ~ moon']))).status, 400);
+  const huge = await c.submit({ type: 'noop', environment: { resources: { gpu: 4 } } });
+  assert.match((await c.get(`/tasks/${huge.id}`)).json.waitingFor, /^no worker is large enough: cost 1, .*gpu 4$/);
+  const worker = (await c.get('/workers')).json.workers[0];
+  assert.ok(worker.resources.cpu >= 1 && Number(worker.resources.memory) > 1e6, JSON.stringify(worker.resources));
+  const half = { type: 'sleep', parameters: { duration: '60s' }, cost: Math.floor(worker.slots / 2) + 1 };
+  const first = await c.submit(half);
+  const second = await c.submit(half);
+  await until('the first runs', async () => (await c.get(`/tasks/${first.id}`)).json.state === 'TASK_STATE_RUNNING');
+  const waiting = (await c.get(`/tasks/${second.id}`)).json;
+  assert.equal(waiting.state, 'TASK_STATE_READY');
+  assert.equal(waiting.waitingFor, 'the worker that can run it is busy');
+  assert.equal(waiting.cost, half.cost);
+  await c.post(`/tasks/${first.id}:cancel`, { reason: 'enough' });
+  await until('the second runs', async () => (await c.get(`/tasks/${second.id}`)).json.state === 'TASK_STATE_RUNNING');
+  await c.post(`/tasks/${second.id}:cancel`, { reason: 'enough' });
+});
+
 test('a rate is kept, and malformed limits are refused by name', async () => {
   const mail = { type: 'noop', rateLimits: [{ key: 'mail', limit: 2, per: '1s' }] };
   const ids = [];

@@ -9,6 +9,7 @@ void sim_limits(uint32_t bits, struct engine_spec *spec)
     static struct engine_concurrency table[SIM_BITS][LIMITS];
     static struct engine_rate rate = {"mail", SIM_RATE_LIMIT, SIM_RATE_MS, 1};
     static struct engine_limits all[SIM_BITS][2]; /* by whether the priority is odd */
+    static struct engine_demands demands[SIM_BITS];
     static char texts[SIM_BITS][16];
     uint32_t len = 0, odd = (uint32_t)spec->priority % 2;
     struct engine_limits *limits = &all[bits % SIM_BITS][odd];
@@ -30,7 +31,11 @@ void sim_limits(uint32_t bits, struct engine_spec *spec)
         limits->fairness_key = odd ? "odd" : "even";
         limits->fairness_weight = odd ? 1 : 3;
     }
-    spec->limits = bits & ~(uint32_t)SIM_ATTEMPT ? limits : NULL;
+    spec->limits = bits & (SIM_KEY_A | SIM_KEY_B | SIM_KEY_C | SIM_RATE | SIM_FAIR) ? limits : NULL;
+    demands[bits] =
+        (struct engine_demands){.cost = bits & SIM_COST ? 2 : 1,
+                                .resources.cpu_milli = bits & SIM_CPU ? SIM_WORKER_CPU / 2 : 0};
+    spec->demands = bits & (SIM_CPU | SIM_COST) ? &demands[bits] : NULL;
     snprintf(texts[bits], sizeof(texts[bits]), "{\"sim\":%u}", bits);
     if (!spec->spec_text.len && bits)
         spec->spec_text = slice_of(texts[bits]);
@@ -113,6 +118,30 @@ static void check_rate(struct world *world, uint16_t shard, int64_t at_us)
     }
 }
 
+/* What a worker holds of a shard: more of its controller cannot know of. */
+static void check_worker(struct world *world, uint16_t shard, const struct worker_node *worker)
+{
+    uint32_t cpu = 0, cost = 0, costly = 0;
+
+    for (uint32_t i = 0; i < world->db.leases_len; i++) {
+        const struct db_lease *lease = &world->db.leases[i];
+        const struct db_task *task =
+            id_shard(&lease->lease.task) == shard && id_eq(&lease->lease.worker, &worker->id)
+                ? open_task(world, lease)
+                : NULL;
+        uint32_t bits = task ? sim_bits(&task->row.spec) : 0;
+
+        cpu += bits & SIM_CPU ? SIM_WORKER_CPU / 2 : 0;
+        cost += task ? 1 + ((bits & SIM_COST) != 0) : 0;
+        costly += (bits & SIM_COST) != 0;
+    }
+    if (cpu > SIM_WORKER_CPU)
+        sim_fail(world, "worker %d has leases that need %u of its cpu", worker->number, cpu);
+    if (costly && cost > worker->slots)
+        sim_fail(world, "worker %d has leases that cost %u, and %u slots", worker->number, cost,
+                 worker->slots);
+}
+
 void limits_check(struct world *world, const struct engine_shard_batch *batch)
 {
     struct counted n = {0};
@@ -130,6 +159,8 @@ void limits_check(struct world *world, const struct engine_shard_batch *batch)
     if (n.a > SIM_A_LIMIT || n.b > 1 || n.c > 1)
         sim_fail(world, "keys have %u, %u and %u leases, at most %u, 1 and 1 are allowed", n.a, n.b,
                  n.c, SIM_A_LIMIT);
+    for (int i = 0; i < world->workers_len; i++)
+        check_worker(world, batch->shard, &world->workers[i]);
     for (uint32_t i = 0; i < batch->leases_len; i++) {
         const struct engine_lease *lease = &batch->leases[i];
         const struct db_task *task = db_task(world, &lease->task);

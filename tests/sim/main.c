@@ -100,7 +100,7 @@ static void world_init(struct world *world, uint64_t seed, enum bug bug)
         world->workers[i].world = world;
         world->workers[i].number = i;
         world->workers[i].id = id_make(1, 0, 100 + (uint64_t)i);
-        world->workers[i].slots = 1 + (uint32_t)sim_below(world, 5);
+        world->workers[i].slots = 2 + (uint32_t)sim_below(world, 4);
         worker_start(world, &world->workers[i]);
     }
     clients_start(world);

@@ -154,8 +154,10 @@ static void load_tasks(struct controller *controller, uint16_t shard)
 
         struct engine_task_row row = task->row;
 
-        if (world->bug == BUG_FORGET_LIMITS)
+        if (world->bug == BUG_FORGET_LIMITS) {
             row.spec.limits = NULL;
+            row.spec.demands = NULL;
+        }
         if (id_shard(&task->row.id) == shard && wanted)
             host_apply(controller,
                        &(struct engine_command){

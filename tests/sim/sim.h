@@ -112,9 +112,12 @@ enum {
     SIM_KEY_B = 4,
     SIM_KEY_C = 8, /* the newest one takes the place of the others */
     SIM_RATE = 16,
-    SIM_FAIR = 32, /* weight 1 or, of even priority, 3 */
-    SIM_BITS = 64,
+    SIM_FAIR = 32,  /* weight 1 or, of even priority, 3 */
+    SIM_CPU = 64,   /* half of what a worker has */
+    SIM_COST = 128, /* two slots */
+    SIM_BITS = 256,
 };
+#define SIM_WORKER_CPU 2000
 #define SIM_A_LIMIT 2
 #define SIM_RATE_LIMIT 3
 #define SIM_RATE_MS 2000

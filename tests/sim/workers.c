@@ -446,16 +446,17 @@ static void opened(struct world *world, void *data)
         return;
     }
     stream->open_at_controller = true;
-    host_apply(controller,
-               &(struct engine_command){.kind = ENGINE_STREAM_OPEN,
-                                        .stream_open = {.stream = stream->number,
-                                                        .worker = worker->id,
-                                                        .name = "w",
-                                                        .version = "1",
-                                                        .address = "sim",
-                                                        .types = TYPES,
-                                                        .types_len = worker->number == 0 ? 2 : 1,
-                                                        .slots = worker->slots}});
+    host_apply(controller, &(struct engine_command){
+                               .kind = ENGINE_STREAM_OPEN,
+                               .stream_open = {.stream = stream->number,
+                                               .worker = worker->id,
+                                               .name = "w",
+                                               .version = "1",
+                                               .address = "sim",
+                                               .types = TYPES,
+                                               .types_len = worker->number == 0 ? 2 : 1,
+                                               .slots = worker->slots,
+                                               .resources = {.cpu_milli = SIM_WORKER_CPU}}});
     host_apply(controller, &(struct engine_command){.kind = ENGINE_CREDIT,
                                                     .credit = {stream->number, worker->slots}});
     host_pump(controller);

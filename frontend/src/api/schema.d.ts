@@ -959,6 +959,11 @@ export interface components {
             concurrency: components["schemas"]["ConcurrencyLimit"][];
             rateLimits: components["schemas"]["RateLimit"][];
             fairness?: components["schemas"]["Fairness"];
+            /**
+             * Format: int32
+             * @description 0 = 1.
+             */
+            cost: number;
         };
         /** @description What a task runs in. */
         Environment: {
@@ -979,7 +984,15 @@ export interface components {
             sandbox?: string;
             /** @description Image of a container task. */
             containerImage?: string;
+            /**
+             * @description More that a worker's labels must meet, all of it; at most 32: "zone = eu", "zone != eu" (or it has no such label), "memory > 16",
+             *     "memory < 64" (decimal numbers), "ssd" (it has the label).
+             */
+            where?: string[];
+            /** @description Written like `where`: of the workers that are free one that meets all of it goes first. Nobody waits for one. */
+            prefers?: string[];
         };
+        /** @description What a task needs, and what a worker has: the needs of the leases that a worker holds never add up to more than it has announced. */
         Resources: {
             /** @description Cores, e.g. 0.5. 0 = not said. */
             cpu?: number;
@@ -1035,7 +1048,7 @@ export interface components {
             total?: string;
             /**
              * @description Between two reports of progress, from the first one of an attempt on: for programs that give signs of life themselves. The attempt
-             *     fails with HEARTBEAT_TIMEOUT.
+             *     fails with HEARTBEAT_TIMEOUT. Reports travel with the worker's own heartbeats (every 2 s): less than three of those is no sensible limit.
              * @example 1.5s
              */
             heartbeat?: string;
@@ -1228,6 +1241,12 @@ export interface components {
              * @example 1.5s
              */
             delay?: string;
+            /**
+             * Format: int32
+             * @description Slots of a worker that it takes, 1 to 10,000; 0 = 1. While a task of a cost above 1 is with a worker, what the worker holds costs no
+             *     more than its slots together.
+             */
+            cost?: number;
         };
         SubmitTasksRequest: {
             items?: components["schemas"]["SubmitTasksItem"][];
@@ -1354,6 +1373,9 @@ export interface components {
             /** Format: date-time */
             lastHeartbeatAt?: string;
             address: string;
+            /** @description As announced, and what the leases that it holds need of it. */
+            resources?: components["schemas"]["Resources"];
+            used?: components["schemas"]["Resources"];
         };
         /** @enum {string} */
         WorkerState: "WORKER_STATE_UNSPECIFIED" | "WORKER_STATE_CONNECTED" | "WORKER_STATE_DRAINING" | "WORKER_STATE_DISCONNECTED";

@@ -19,6 +19,7 @@ struct lease *lease_new(struct task *task, struct session *session,
     lease->entry = *entry;
     list_push(&session->leases, &lease->of_session);
     session->worker->leases++;
+    worker_occupy(session->worker, task->lane->pool);
     task->lease = lease;
     if (task->lane->needs_len)
         lease_hold(lease);
@@ -43,6 +44,7 @@ void lease_close(struct task *task, bool by_report)
     list_remove(&lease->of_session);
     list_remove(&lease->of_journal);
     lease->session->worker->leases--;
+    worker_vacate(lease->session->worker, task->lane->pool);
     task->lease = NULL;
     /* The free list goes through the task pointer, which nobody reads any more. */
     lease->task = (struct task *)(void *)engine->free_leases;

@@ -31,6 +31,10 @@ static bool spec_ok(const struct engine_spec *spec, const char **ret_message)
     else if (spec->timeouts.queue_ms < 0 || spec->timeouts.attempt_ms < 0 ||
              spec->timeouts.total_ms < 0 || spec->timeouts.heartbeat_ms < 0 || spec->delay_ms < 0)
         message = "a timeout is negative";
+    else if (spec->demands && (spec->demands->cost < 1 || spec->demands->cost > ENGINE_SLOTS_MAX ||
+                               spec->demands->where_len > PLAN_SELECTORS_MAX ||
+                               spec->demands->prefers_len > PLAN_SELECTORS_MAX))
+        message = "what is asked of a worker is out of range";
     else if (spec->limits)
         message = gate_bad_limits(spec->limits);
     *ret_message = message;

@@ -58,6 +58,7 @@ struct engine *engine_new(const struct engine_config *config)
     list_init(&engine->gates);
     list_init(&engine->queues);
     list_init(&engine->woken);
+    list_init(&engine->freed);
     arena_init(&engine->gather, 0);
     arena_init(&engine->urgent, 0);
     engine->effects_end = &engine->effects;

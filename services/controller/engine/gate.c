@@ -438,6 +438,12 @@ void gates_settle(struct engine *engine)
         list_remove(&gate->dirty);
         gate_wake(gate, NULL);
     }
+    while (!list_empty(&engine->freed)) {
+        struct worker *worker = LIST_FIRST(&engine->freed, struct worker, freed);
+
+        list_remove(&worker->freed);
+        worker_match(worker);
+    }
     while (!list_empty(&engine->woken)) {
         struct pool *pool = LIST_FIRST(&engine->woken, struct pool, woken);
 

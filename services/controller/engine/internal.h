@@ -272,6 +272,9 @@ struct worker {
     struct engine_label *labels;
     uint32_t labels_len;
     uint32_t slots, credit, leases;
+    uint32_t cost, costly; /* of its open leases: slots; leases that take more than one */
+    struct engine_resources resources, used;
+    struct list freed; /* engine->freed: something of it is free again */
     bool draining, idle;
     struct session **sessions; /* by shard number */
     uint32_t sessions_cap;
@@ -413,7 +416,9 @@ struct engine {
     struct map lanes, pools, types, workers, streams, watches, reads;
     struct heap task_timers, worker_timers, gate_timers;
     struct list gates, queues; /* that may have opened since they were looked at */
+    struct list freed;         /* workers: what they can take now is looked for */
     struct list woken;         /* pools that have got lanes back */
+    uint32_t demanding;        /* pools that ask for more than labels */
     bool unsettled;            /* one of these is not empty */
     struct arena gather, urgent;
     struct engine_effect *effects, **effects_end;
@@ -603,7 +608,8 @@ struct slice spec_text_of_step(const struct plan_step *step, const struct engine
 bool limits_of_step(struct run *run, const struct plan_step *step,
                     const struct plan_context *context, struct arena *arena,
                     struct engine_spec *spec, struct error *err);
-void requires_of_environment(struct slice environment, struct arena *arena,
+/* Labels, selectors and resources; with the cost what is asked of a worker. */
+void requires_of_environment(struct slice environment, uint32_t cost, struct arena *arena,
                              struct engine_spec *spec);
 
 /* careful.c: tasks that may kill their controller (P8) */

@@ -4,15 +4,14 @@
  * with the last. Two packed texts say what that is: one what is asked of a worker (the pool's), one
  * what the tasks are limited by (the lane's).
  */
+#include "base/buf.h"
 #include "internal.h"
 
 #define GROUP_SEED_0 UINT64_C(0x67726f7570730001)
 #define GROUP_SEED_1 UINT64_C(0x706c616e6b746f6e)
 
-struct packed {
-    char *out;
-    size_t len;
-};
+#define ASKED_BYTES_MAX                                                                            \
+    ((size_t)(ENGINE_LABELS_MAX + 2 * PLAN_SELECTORS_MAX) * 2 * (ENGINE_LABEL_BYTES_MAX + 9) + 64)
 #define LIMITS_BYTES_MAX ((size_t)(2 * ENGINE_LIMITS_MAX + 1) * (ENGINE_LIMIT_KEY_BYTES_MAX + 32))
 
 bool rank_before(const struct task *a, const struct task *b)
@@ -29,23 +28,19 @@ static bool ready_less(const struct heap_node *a, const struct heap_node *b)
 
 /* ---- packed texts ---- */
 
-static void put_text(struct packed *packed, const char *text, size_t bytes_max)
+static void put_text(struct buf *packed, const char *text, size_t bytes_max)
 {
-    size_t len = strnlen(text, bytes_max);
-
-    memcpy(packed->out + packed->len, text, len);
-    packed->out[packed->len + len] = '\0';
-    packed->len += len + 1;
+    buf_put(packed, text, strnlen(text, bytes_max));
+    buf_putc(packed, '\0');
 }
 
-static void put_number(struct packed *packed, uint64_t number)
+static void put_number(struct buf *packed, uint64_t number)
 {
-    memcpy(packed->out + packed->len, &number, sizeof(number));
-    packed->len += sizeof(number);
+    buf_put(packed, &number, sizeof(number));
 }
 
 /* Key and value, each with its NUL, one after the other. */
-static void pack_requires(struct packed *packed, const struct engine_spec *spec)
+static void pack_requires(struct buf *packed, const struct engine_spec *spec)
 {
     for (uint32_t i = 0; i < MIN_OF(spec->requires_len, (uint32_t)ENGINE_LABELS_MAX); i++) {
         put_text(packed, spec->requires[i].key, ENGINE_LABEL_BYTES_MAX);
@@ -53,12 +48,36 @@ static void pack_requires(struct packed *packed, const struct engine_spec *spec)
     }
 }
 
+static void pack_selectors(struct buf *packed, const struct plan_selector *selectors, uint32_t len)
+{
+    put_number(packed, len);
+    for (uint32_t i = 0; i < len; i++) {
+        put_number(packed, selectors[i].op);
+        put_text(packed, selectors[i].key, ENGINE_LABEL_BYTES_MAX);
+        put_text(packed, selectors[i].value, ENGINE_LABEL_BYTES_MAX);
+    }
+}
+
+static void pack_demands(struct buf *packed, const struct engine_demands *demands)
+{
+    if (!demands)
+        return;
+    pack_selectors(packed, demands->where,
+                   MIN_OF(demands->where_len, (uint32_t)PLAN_SELECTORS_MAX));
+    pack_selectors(packed, demands->prefers,
+                   MIN_OF(demands->prefers_len, (uint32_t)PLAN_SELECTORS_MAX));
+    put_number(packed, demands->cost);
+    put_number(packed, demands->resources.cpu_milli);
+    put_number(packed, demands->resources.gpu_milli);
+    put_number(packed, demands->resources.memory_bytes);
+}
+
 static bool has_fairness(const struct engine_limits *limits)
 {
     return limits && limits->fairness_key && limits->fairness_key[0];
 }
 
-static void pack_limits(struct packed *packed, const struct engine_limits *limits)
+static void pack_limits(struct buf *packed, const struct engine_limits *limits)
 {
     if (!limits)
         return;
@@ -83,32 +102,81 @@ static void pack_limits(struct packed *packed, const struct engine_limits *limit
 
 /* ---- pools ---- */
 
-static struct pool *pool_new(struct queue *queue, struct task_type *type, struct slice requires)
+static const char *own_text(char **at, const char *text)
+{
+    size_t len = strnlen(text, ENGINE_LABEL_BYTES_MAX);
+    char *start = *at;
+
+    memcpy(start, text, len);
+    start[len] = '\0';
+    *at = start + len + 1;
+    return start;
+}
+
+static void copy_selectors(struct plan_selector *to, const struct plan_selector *from, uint32_t len,
+                           char **at)
+{
+    for (uint32_t i = 0; i < len; i++)
+        to[i] = (struct plan_selector){own_text(at, from[i].key), from[i].op,
+                                       own_text(at, from[i].value)};
+}
+
+static void pool_demand(struct pool *pool, const struct engine_demands *demands)
+{
+    uint32_t where = MIN_OF(demands->where_len, (uint32_t)PLAN_SELECTORS_MAX);
+    uint32_t prefers = MIN_OF(demands->prefers_len, (uint32_t)PLAN_SELECTORS_MAX);
+    size_t texts = (size_t)(where + prefers) * 2 * (ENGINE_LABEL_BYTES_MAX + 1);
+    char *at;
+
+    pool->demands = *demands;
+    pool->demands.where_len = where;
+    pool->demands.prefers_len = prefers;
+    pool->demands.where = pool->demands.prefers = NULL;
+    if (where + prefers == 0)
+        return;
+    pool->selectors = mem_alloc((where + prefers) * sizeof(*pool->selectors) + texts);
+    at = (char *)(pool->selectors + where + prefers);
+    copy_selectors(pool->selectors, demands->where, where, &at);
+    copy_selectors(pool->selectors + where, demands->prefers, prefers, &at);
+    pool->demands.where = pool->selectors;
+    pool->demands.prefers = pool->selectors + where;
+}
+
+static struct pool *pool_new(struct queue *queue, struct task_type *type, struct slice requires,
+                             const struct engine_spec *spec)
 {
     struct pool *pool = mem_zalloc(sizeof(*pool));
-    char *end;
+    uint32_t labels = MIN_OF(spec->requires_len, (uint32_t)ENGINE_LABELS_MAX);
+    char *at;
 
     pool->queue = queue;
     pool->type = type;
     type->users++;
     queue->users++;
     pool->requires_bytes = requires.len;
+    pool->demands.cost = 1;
+    if (spec->demands) {
+        pool_demand(pool, spec->demands);
+        pool->demanding = true;
+        queue->shard->engine->demanding++;
+    }
     if (!requires.len)
         return pool;
     pool->requires_text = mem_alloc(requires.len);
     memcpy(pool->requires_text, requires.data, requires.len);
     pool->requires = mem_zalloc(ENGINE_LABELS_MAX * sizeof(*pool->requires));
-    end = pool->requires_text + requires.len;
-    for (char *at = pool->requires_text; at < end; pool->requires_len++) {
+    at = pool->requires_text;
+    while (pool->requires_len < labels) {
         pool->requires[pool->requires_len].key = at;
         at += strlen(at) + 1;
-        pool->requires[pool->requires_len].value = at;
+        pool->requires[pool->requires_len++].value = at;
         at += strlen(at) + 1;
     }
     return pool;
 }
 
-static struct pool *pool_get(struct queue *queue, struct task_type *type, struct slice requires)
+static struct pool *pool_get(struct queue *queue, struct task_type *type, struct slice requires,
+                             const struct engine_spec *spec)
 {
     struct engine *engine = queue->shard->engine;
     uint64_t hash = hash_mix(hash_mix((uint64_t)(uintptr_t)queue, (uint64_t)(uintptr_t)type),
@@ -121,7 +189,7 @@ static struct pool *pool_get(struct queue *queue, struct task_type *type, struct
             (!requires.len || memcmp(pool->requires_text, requires.data, requires.len) == 0))
             return pool;
     }
-    pool = pool_new(queue, type, requires);
+    pool = pool_new(queue, type, requires, spec);
     map_insert(&engine->pools, &pool->by_key, hash);
     return pool;
 }
@@ -137,8 +205,10 @@ static void pool_release(struct pool *pool)
     list_remove(&pool->of_type);
     list_remove(&pool->of_queue);
     list_remove(&pool->woken);
+    engine->demanding -= pool->demanding;
     type_release(engine, pool->type);
     line_fini(&pool->line);
+    free(pool->selectors);
     free(pool->requires);
     free(pool->requires_text);
     free(pool);
@@ -220,35 +290,47 @@ static struct lane *lane_find(struct engine *engine, const struct pool *pool, st
     return NULL;
 }
 
-struct lane *lane_get(struct shard *shard, uint32_t namespace_id, const struct engine_spec *spec)
+static struct lane *lane_seek(struct shard *shard, uint32_t namespace_id,
+                              const struct engine_spec *spec)
 {
-    char requires[ENGINE_LABELS_MAX * 2 * (ENGINE_LABEL_BYTES_MAX + 1)], limits[LIMITS_BYTES_MAX];
-    struct packed asked = {.out = requires}, limited = {.out = limits};
+    AUTO(buf_fini) struct buf asked = {0};
+    AUTO(buf_fini) struct buf limited = {0};
     struct engine *engine = shard->engine;
-    struct lane *lane = engine->last_lane;
     uint8_t level = has_fairness(spec->limits) ? (uint8_t)spec->priority : 0;
     struct task_type *type;
+    struct lane *lane;
     struct pool *pool;
     uint64_t hash;
 
-    if (lane && !spec->requires_len && !spec->limits && lane->queue->shard == shard &&
-        lane->queue->namespace_id == namespace_id && str_eq(lane->queue->name, spec->queue) &&
-        str_eq(lane->type->name, spec->type))
-        return lane;
+    buf_init(&asked, ASKED_BYTES_MAX);
+    buf_init(&limited, LIMITS_BYTES_MAX);
     pack_requires(&asked, spec);
+    pack_demands(&asked, spec->demands);
     pack_limits(&limited, spec->limits);
     type = type_get(engine, spec->type);
-    pool = pool_get(queue_get(shard, namespace_id, spec->queue), type,
-                    (struct slice){requires, asked.len});
+    pool = pool_get(queue_get(shard, namespace_id, spec->queue), type, buf_slice(&asked), spec);
     type_release(engine, type);
-    hash = hash_mix(hash_mix((uint64_t)(uintptr_t)pool, level), hash_bytes(limits, limited.len));
-    lane = lane_find(engine, pool, (struct slice){limits, limited.len}, level, hash);
+    hash =
+        hash_mix(hash_mix((uint64_t)(uintptr_t)pool, level), hash_bytes(limited.data, limited.len));
+    lane = lane_find(engine, pool, buf_slice(&limited), level, hash);
     if (!lane) {
-        lane = lane_new(pool, spec, (struct slice){limits, limited.len}, level);
+        lane = lane_new(pool, spec, buf_slice(&limited), level);
         map_insert(&engine->lanes, &lane->by_key, hash);
     }
-    engine->last_lane = !spec->requires_len && !limited.len ? lane : NULL;
+    engine->last_lane = !asked.len && !limited.len ? lane : NULL;
     return lane;
+}
+
+/* Most tasks are like the one before them. */
+struct lane *lane_get(struct shard *shard, uint32_t namespace_id, const struct engine_spec *spec)
+{
+    struct lane *lane = shard->engine->last_lane;
+
+    if (lane && !spec->requires_len && !spec->limits && !spec->demands &&
+        lane->queue->shard == shard && lane->queue->namespace_id == namespace_id &&
+        str_eq(lane->queue->name, spec->queue) && str_eq(lane->type->name, spec->type))
+        return lane;
+    return lane_seek(shard, namespace_id, spec);
 }
 
 void lane_release(struct lane *lane)
@@ -328,6 +410,7 @@ void lane_remove(struct task *task)
         line_touch(lane);
     if (!task->run) {
         lane->window->ready_len--;
-        window_refill(lane->window);
+        if (lane->window->bounded)
+            window_refill(lane->window);
     }
 }

@@ -26,8 +26,13 @@ struct pool {
     uint32_t lanes;
     uint32_t requires_len;
     struct engine_label *requires;
-    char *requires_text; /* packed key NUL value NUL …, sorted as given */
+    char *requires_text; /* packed key NUL value NUL …, sorted as given; then the demands */
     size_t requires_bytes;
+    struct engine_demands demands; /* selectors point into one allocation */
+    struct plan_selector *selectors;
+    bool demanding; /* it has demands */
+    struct id
+        reserved; /* the worker that takes nothing else until it can take the first of these */
 };
 
 /* What a lane needs of a gate for each start. */
@@ -166,7 +171,11 @@ void pool_match(struct pool *pool); /* tasks came: is there a worker */
 void lane_match(struct lane *lane);
 void worker_match(struct worker *worker); /* credit came: are there tasks */
 void worker_set_idle(struct worker *worker);
-bool pool_fits(const struct pool *pool, const struct worker *worker);
+bool pool_fits(const struct pool *pool, const struct worker *worker);     /* it could run them */
+bool pool_fits_now(const struct pool *pool, const struct worker *worker); /* with what is free */
+bool worker_meets(const struct worker *worker, const struct plan_selector *selectors, uint32_t len);
+void worker_occupy(struct worker *worker, const struct pool *pool);
+void worker_vacate(struct worker *worker, const struct pool *pool);
 bool queue_is_shut(const struct queue *queue); /* paused, or at a limit of its own */
 void queue_opens(struct queue *queue);         /* a lease of it has ended */
 

@@ -235,7 +235,7 @@ static bool step_texts(struct run *run, uint32_t index, const struct plan_contex
                                               .heartbeat_ms = step->timeout.heartbeat_ms};
     if (strcmp(step->labels, "{}") != 0)
         spec->labels = slice_of(step->labels);
-    requires_of_environment(spec->environment, arena, spec);
+    requires_of_environment(spec->environment, step->cost, arena, spec);
     if ((step->concurrency_len || step->rates_len || step->fairness_key) &&
         !limits_of_step(run, step, context, arena, spec, err))
         return false;

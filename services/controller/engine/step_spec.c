@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The stored text of a step's specification, and the labels that it requires of a worker. */
+#include "base/text.h"
 #include "internal.h"
 
 #define SPEC_TEXT_ROOM (ENGINE_SPEC_TEXT_BYTES_MAX + 64 * 1024)
@@ -176,6 +177,10 @@ struct slice spec_text_of_step(const struct plan_step *step, const struct engine
     }
     put_retry(&out, &step->retry);
     put_timeouts(&out, &step->timeout);
+    if (step->cost > 1) {
+        put_name(&out, "cost");
+        buf_putf(&out, "%u", step->cost);
+    }
     if (strcmp(step->labels, "{}") != 0) {
         put_name(&out, "labels");
         buf_puts(&out, step->labels);
@@ -189,7 +194,52 @@ struct slice spec_text_of_step(const struct plan_step *step, const struct engine
     return copy;
 }
 
-void requires_of_environment(struct slice environment, struct arena *arena,
+/* A text that is none after all, from an expression, is one that no worker meets. */
+static const struct plan_selector *selectors_of(const json_t *list, struct arena *arena,
+                                                uint32_t *ret_len)
+{
+    size_t len = MIN_OF(json_array_size(list), (size_t)PLAN_SELECTORS_MAX);
+    struct plan_selector *out = ARENA_ARRAY(arena, struct plan_selector, len);
+
+    for (size_t i = 0; i < len; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+
+        if (!text || !plan_selector_parse(text, arena, &out[i]))
+            out[i] = (struct plan_selector){"malformed", PLAN_LABEL_MALFORMED, ""};
+    }
+    *ret_len = (uint32_t)len;
+    return out;
+}
+
+static uint32_t milli(const json_t *number)
+{
+    return json_is_number(number) ? (uint32_t)(json_number_value(number) * 1000 + 0.5) : 0;
+}
+
+static void demands_of(const json_t *environment, uint32_t cost, struct arena *arena,
+                       struct engine_spec *spec)
+{
+    const json_t *where = json_object_get(environment, "where");
+    const json_t *prefers = json_object_get(environment, "prefers");
+    const json_t *resources = json_object_get(environment, "resources");
+    const char *memory = json_string_value(json_object_get(resources, "memory"));
+    struct engine_demands *demands;
+    int64_t bytes = 0;
+
+    if (cost <= 1 && !json_array_size(where) && !json_array_size(prefers) && !resources)
+        return;
+    demands = ARENA_NEW(arena, struct engine_demands);
+    demands->where = selectors_of(where, arena, &demands->where_len);
+    demands->prefers = selectors_of(prefers, arena, &demands->prefers_len);
+    demands->cost = MAX_OF(cost, 1u);
+    demands->resources.cpu_milli = milli(json_object_get(resources, "cpu"));
+    demands->resources.gpu_milli = milli(json_object_get(resources, "gpu"));
+    if (memory && text_to_bytes(memory, &bytes))
+        demands->resources.memory_bytes = (uint64_t)bytes;
+    spec->demands = demands;
+}
+
+void requires_of_environment(struct slice environment, uint32_t cost, struct arena *arena,
                              struct engine_spec *spec)
 {
     AUTO(json_drop) json_t *doc = NULL;
@@ -197,8 +247,11 @@ void requires_of_environment(struct slice environment, struct arena *arena,
     json_t *requires, *value;
     const char *key;
 
-    if (!environment.len ||
+    if (environment.len &&
         json_parse(environment, PLAN_PARAMETERS_BYTES_MAX, &doc, NULL) != STATUS_OK)
+        return;
+    demands_of(doc, cost, arena, spec);
+    if (!doc)
         return;
     requires = json_object_get(doc, "requires");
     labels = ARENA_ARRAY(arena, struct engine_label, ENGINE_LABELS_MAX);

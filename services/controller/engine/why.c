@@ -75,6 +75,58 @@ static uint32_t ahead_in(const struct heap *heap, const struct task *task)
     return ahead;
 }
 
+/* What of a worker's room is missing, when no worker at all has so much. */
+static const char *no_room(const struct pool *pool, struct arena *arena)
+{
+    const struct engine_resources *need = &pool->demands.resources;
+
+    return arena_printf(arena, "no worker is large enough: cost %u, cpu %g, memory %llu, gpu %g",
+                        pool->demands.cost, need->cpu_milli / 1000.0,
+                        (unsigned long long)need->memory_bytes, need->gpu_milli / 1000.0);
+}
+
+static const char *no_where(const struct pool *pool, struct arena *arena)
+{
+    static const char *const SIGNS[] = {[PLAN_LABEL_EQUALS] = "=",
+                                        [PLAN_LABEL_DIFFERS] = "!=",
+                                        [PLAN_LABEL_LESS] = "<",
+                                        [PLAN_LABEL_GREATER] = ">",
+                                        [PLAN_LABEL_EXISTS] = ""};
+
+    for (uint32_t i = 0; i < pool->demands.where_len; i++) {
+        const struct plan_selector *selector = &pool->demands.where[i];
+        bool found = false;
+
+        LIST_EACH(&pool->type->offered, node)
+        found |= worker_meets(LIST_ENTRY(node, struct offer, of_type)->worker, selector, 1);
+        if (!found)
+            return arena_printf(arena, "no worker with %s%s%s (%u offer%s type %s)", selector->key,
+                                SIGNS[selector->op], selector->value, pool->type->offers,
+                                pool->type->offers == 1 ? "s" : "", pool->type->name);
+    }
+    return NULL;
+}
+
+static const char *nobody(const struct lane *lane, struct arena *arena)
+{
+    const struct engine_demands *demands = &lane->pool->demands;
+    const char *where = no_where(lane->pool, arena);
+    bool asks = demands->cost > 1 || demands->resources.cpu_milli || demands->resources.gpu_milli ||
+                demands->resources.memory_bytes;
+
+    if (where)
+        return where;
+    LIST_EACH(&lane->type->offered, node)
+    {
+        const struct worker *worker = LIST_ENTRY(node, struct offer, of_type)->worker;
+
+        if (asks && lane->pool->requires_len == 0 &&
+            worker_meets(worker, demands->where, demands->where_len))
+            return no_room(lane->pool, arena);
+    }
+    return no_labels(lane, arena);
+}
+
 static const char *busy(const struct task *task, enum why why, struct arena *arena)
 {
     const struct lane *lane = task->lane;
@@ -90,7 +142,7 @@ static const char *busy(const struct task *task, enum why why, struct arena *are
         }
     }
     if (!fit)
-        return no_labels(lane, arena);
+        return nobody(lane, arena);
     if (draining == fit)
         return arena_printf(arena, "%u worker%s could run it, and no new work goes to %s", fit,
                             fit == 1 ? "" : "s", fit == 1 ? "it: it drains" : "them: they drain");

@@ -159,6 +159,7 @@ void worker_free(struct engine *engine, struct worker *worker)
         if (worker->sessions[i])
             session_free(worker->sessions[i]);
     }
+    list_remove(&worker->freed);
     heap_remove(&engine->worker_timers, &worker->timer);
     map_remove(&engine->workers, &worker->by_id);
     offers_drop(engine, worker);
@@ -214,6 +215,7 @@ static void describe(struct engine *engine, struct worker *worker,
         worker->offers[i].type->offers++;
         list_push(&worker->offers[i].type->offered, &worker->offers[i].of_type);
     }
+    worker->resources = open->resources;
     worker->slots = MIN_OF(open->slots, (uint32_t)ENGINE_SLOTS_MAX);
 }
 
@@ -483,6 +485,8 @@ static void view_fill(const struct worker *worker, struct engine_worker_view *vi
         .labels_len = worker->labels_len,
         .slots = worker->slots,
         .running = worker->leases,
+        .resources = worker->resources,
+        .used = worker->used,
         .connected_us = worker->connected_us,
         .heartbeat_us = worker->heartbeat_us,
     };

@@ -12,6 +12,7 @@
 #define VARIABLE_NAME_BYTES_MAX 128
 #define DURATION_S_MAX (INT64_C(366) * 24 * 3600)
 #define MULTIPLIER_MAX 100.0
+#define RESOURCE_MAX 4096.0 /* cores, devices */
 
 struct spec_check {
     struct arena *arena;
@@ -232,8 +233,6 @@ static bool variable_name(const char *name)
 static enum status check_environment(const struct spec_check *check,
                                      const Plankton__V1__Environment *environment)
 {
-    int64_t bytes;
-
     for (size_t i = 0; i < environment->n_variables; i++)
         if (!variable_name(environment->variables[i]->key))
             return refuse(check,
@@ -249,10 +248,70 @@ static enum status check_environment(const struct spec_check *check,
     if (*environment->sandbox && !str_eq(environment->sandbox, "strict") &&
         !str_eq(environment->sandbox, "standard") && !str_eq(environment->sandbox, "none"))
         return refuse(check, "environment.sandbox", "must be strict, standard or none");
-    if (environment->resources && *environment->resources->memory &&
-        !text_to_bytes(environment->resources->memory, &bytes))
-        return refuse(check, "environment.resources.memory", "must be a size such as 512Mi");
     return STATUS_OK;
+}
+
+static enum status convert_selectors(const struct spec_check *check, const char *field, size_t n,
+                                     char *const *texts, const struct plan_selector **ret,
+                                     uint32_t *ret_len)
+{
+    struct plan_selector *out = ARENA_ARRAY(check->arena, struct plan_selector, n);
+
+    if (n > PLAN_SELECTORS_MAX)
+        return refuse(check, arena_printf(check->arena, "environment.%s", field),
+                      "must have at most 32 elements");
+    for (size_t i = 0; i < n; i++)
+        if (!plan_selector_parse(texts[i], check->arena, &out[i]))
+            return refuse(check, arena_printf(check->arena, "environment.%s[%zu]", field, i),
+                          "must be like zone = eu, zone != eu, memory > 16, memory < 64 or ssd");
+    *ret = out;
+    *ret_len = (uint32_t)n;
+    return STATUS_OK;
+}
+
+static enum status convert_resources(const struct spec_check *check,
+                                     const Plankton__V1__Resources *resources,
+                                     struct engine_resources *ret)
+{
+    int64_t bytes = 0;
+
+    if (!(resources->cpu >= 0 && resources->cpu <= RESOURCE_MAX))
+        return refuse(check, "environment.resources.cpu", "must be between 0 and 4096");
+    if (!(resources->gpu >= 0 && resources->gpu <= RESOURCE_MAX))
+        return refuse(check, "environment.resources.gpu", "must be between 0 and 4096");
+    if (*resources->memory && (!text_to_bytes(resources->memory, &bytes) || bytes < 0))
+        return refuse(check, "environment.resources.memory", "must be a size such as 512Mi");
+    ret->cpu_milli = (uint32_t)(resources->cpu * 1000 + 0.5);
+    ret->gpu_milli = (uint32_t)(resources->gpu * 1000 + 0.5);
+    ret->memory_bytes = (uint64_t)bytes;
+    return STATUS_OK;
+}
+
+static enum status convert_demands(const struct spec_check *check,
+                                   const Plankton__V1__TaskSpec *spec, struct engine_spec *ret)
+{
+    const Plankton__V1__Environment *environment = spec->environment;
+    struct engine_demands *demands;
+    enum status st = STATUS_OK;
+
+    if (spec->cost < 0 || spec->cost > ENGINE_SLOTS_MAX)
+        return refuse(check, "cost", "must be between 1 and 10000");
+    if (spec->cost <= 1 && (!environment || (!environment->n_where && !environment->n_prefers &&
+                                             !environment->resources)))
+        return STATUS_OK;
+    demands = ARENA_NEW(check->arena, struct engine_demands);
+    demands->cost = spec->cost ? (uint32_t)spec->cost : 1;
+    ret->demands = demands;
+    if (!environment)
+        return STATUS_OK;
+    st = convert_selectors(check, "where", environment->n_where, environment->where,
+                           &demands->where, &demands->where_len);
+    if (st == STATUS_OK)
+        st = convert_selectors(check, "prefers", environment->n_prefers, environment->prefers,
+                               &demands->prefers, &demands->prefers_len);
+    if (st == STATUS_OK && environment->resources)
+        st = convert_resources(check, environment->resources, &demands->resources);
+    return st;
 }
 
 static void convert_requires(struct arena *arena, const Plankton__V1__Environment *environment,
@@ -355,6 +414,8 @@ enum status spec_from_message(struct pbjson_registry *registry, struct arena *ar
         st = check_duration(&check, spec->delay, "delay", &ret->delay_ms);
     if (st == STATUS_OK)
         st = convert_limits(&check, spec, ret);
+    if (st == STATUS_OK)
+        st = convert_demands(&check, spec, ret);
     if (st == STATUS_OK && spec->environment)
         st = check_environment(&check, spec->environment);
     if (st == STATUS_OK && spec->n_labels > SPEC_LABELS_MAX)
@@ -428,6 +489,7 @@ void spec_complete(struct pbjson_registry *registry, struct arena *arena, struct
     (void)!convert_retry(&check, stored->retry, &spec->retry);
     (void)!convert_timeouts(&check, stored->timeout, &spec->timeouts);
     (void)!convert_limits(&check, stored, spec);
+    (void)!convert_demands(&check, stored, spec);
     convert_requires(arena, stored->environment, spec);
     if (stored->run_at)
         spec->run_at_us = stored->run_at->seconds * 1000000 + stored->run_at->nanos / 1000;

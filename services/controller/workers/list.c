@@ -21,6 +21,19 @@ static Google__Protobuf__Timestamp *time_of(struct arena *arena, int64_t us)
     return time;
 }
 
+static Plankton__V1__Resources *convert_resources(struct arena *arena,
+                                                  const struct engine_resources *resources)
+{
+    Plankton__V1__Resources *out = ARENA_NEW(arena, Plankton__V1__Resources);
+
+    plankton__v1__resources__init(out);
+    out->cpu = resources->cpu_milli / 1000.0;
+    out->gpu = resources->gpu_milli / 1000.0;
+    if (resources->memory_bytes)
+        out->memory = arena_printf(arena, "%llu", (unsigned long long)resources->memory_bytes);
+    return out;
+}
+
 static Plankton__V1__Worker *convert_worker(struct arena *arena,
                                             const struct engine_worker_view *view)
 {
@@ -49,6 +62,8 @@ static Plankton__V1__Worker *convert_worker(struct arena *arena,
     out->connected_at = time_of(arena, view->connected_us);
     out->last_heartbeat_at = time_of(arena, view->heartbeat_us);
     out->address = arena_strdup(arena, view->address);
+    out->resources = convert_resources(arena, &view->resources);
+    out->used = convert_resources(arena, &view->used);
     return out;
 }
 

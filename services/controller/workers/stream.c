@@ -9,6 +9,7 @@
 #include "workers_internal.h"
 
 #define RETRY_AFTER_S_MAX 86400
+#define RESOURCE_MAX 4096.0 /* cores, devices */
 
 static uint64_t stream_hash(uint64_t number)
 {
@@ -102,6 +103,23 @@ static bool hello_valid(struct stream *stream, const Plankton__V1__Hello *hello)
     return true;
 }
 
+/* Nonsense counts as not said. */
+static struct engine_resources resources_of(const Plankton__V1__Resources *resources)
+{
+    struct engine_resources out = {0};
+    int64_t bytes;
+
+    if (!resources)
+        return out;
+    if (resources->cpu > 0 && resources->cpu <= RESOURCE_MAX)
+        out.cpu_milli = (uint32_t)(resources->cpu * 1000 + 0.5);
+    if (resources->gpu > 0 && resources->gpu <= RESOURCE_MAX)
+        out.gpu_milli = (uint32_t)(resources->gpu * 1000 + 0.5);
+    if (*resources->memory && text_to_bytes(resources->memory, &bytes) && bytes > 0)
+        out.memory_bytes = (uint64_t)bytes;
+    return out;
+}
+
 static void on_hello(struct stream *stream, const Plankton__V1__Hello *hello)
 {
     struct workers *workers = stream->workers;
@@ -130,7 +148,8 @@ static void on_hello(struct stream *stream, const Plankton__V1__Hello *hello)
                         .types_len = (uint32_t)hello->n_task_types,
                         .labels = labels,
                         .labels_len = (uint32_t)hello->n_labels,
-                        .slots = hello->slots}};
+                        .slots = hello->slots,
+                        .resources = resources_of(hello->resources)}};
     log_info("worker.connected", LOG_ID("worker", &stream->worker), LOG_STR("name", hello->name),
              LOG_U64("slots", hello->slots));
     host_apply(workers->host, &command);

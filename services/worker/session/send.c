@@ -57,7 +57,8 @@ bool stream_send_hello(struct stream *stream)
     Plankton__V1__WorkerMessage message = PLANKTON__V1__WORKER_MESSAGE__INIT;
     Plankton__V1__Hello hello = PLANKTON__V1__HELLO__INIT;
     struct labels labels = {.count = 0};
-    char name[NAME_BYTES] = "", *types[16];
+    char name[NAME_BYTES] = "", *types[16], memory[24];
+    Plankton__V1__Resources resources = PLANKTON__V1__RESOURCES__INIT;
 
     if (worker->settings->name)
         snprintf(name, sizeof name, "%s", worker->settings->name);
@@ -78,6 +79,15 @@ bool stream_send_hello(struct stream *stream)
     hello.n_labels = labels.count;
     hello.labels = labels.pointers;
     hello.slots = (uint32_t)worker->settings->slots;
+    resources.cpu =
+        (double)(worker->settings->cpu ? worker->settings->cpu : sysconf(_SC_NPROCESSORS_ONLN));
+    resources.gpu = (double)worker->settings->gpu;
+    snprintf(memory, sizeof memory, "%lld",
+             (long long)(worker->settings->memory_bytes
+                             ? worker->settings->memory_bytes
+                             : (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE)));
+    resources.memory = memory;
+    hello.resources = &resources;
     message.body_case = PLANKTON__V1__WORKER_MESSAGE__BODY_HELLO;
     message.hello = &hello;
     bool sent = stream_send(stream, &message);

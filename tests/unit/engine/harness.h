@@ -73,6 +73,7 @@ Suite *key_suite(void);
 Suite *queue_suite(void);
 Suite *queue_setting_suite(void);
 Suite *limit_suite(void);
+Suite *demand_suite(void);
 Suite *window_suite(void);
 Suite *run_suite(void);
 

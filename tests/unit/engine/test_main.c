@@ -13,6 +13,7 @@ int main(void)
     srunner_add_suite(runner, queue_suite());
     srunner_add_suite(runner, queue_setting_suite());
     srunner_add_suite(runner, limit_suite());
+    srunner_add_suite(runner, demand_suite());
     srunner_add_suite(runner, window_suite());
     srunner_add_suite(runner, run_suite());
     srunner_run_all(runner, CK_ENV);

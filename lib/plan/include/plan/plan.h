@@ -34,6 +34,8 @@
 #define PLAN_LIMIT_MAX 1000000
 #define PLAN_PERIOD_MS_MAX ((int64_t)31 * 24 * 3600 * 1000)
 #define PLAN_WEIGHT_MAX 1000
+#define PLAN_COST_MAX 10000 /* slots */
+#define PLAN_SELECTORS_MAX 32
 #define PLAN_LABELS_MAX 32
 #define PLAN_LABEL_BYTES_MAX 256
 
@@ -80,6 +82,25 @@ struct plan_rate {
     uint32_t units;
 };
 
+/* What is asked of a label of a worker: "zone = eu", "zone != eu", "memory > 16", "ssd" (it has
+ * it). < and > compare decimal numbers; a label that is absent or no number is neither. */
+enum plan_operator {
+    PLAN_LABEL_MALFORMED = 0,
+    PLAN_LABEL_EXISTS,
+    PLAN_LABEL_EQUALS,
+    PLAN_LABEL_DIFFERS, /* or is absent */
+    PLAN_LABEL_LESS,
+    PLAN_LABEL_GREATER,
+};
+struct plan_selector {
+    const char *key;
+    enum plan_operator op;
+    const char *value; /* "" with EXISTS */
+};
+/* False when it is malformed. Texts go to the arena. */
+MUST_USE bool plan_selector_parse(const char *text, struct arena *arena, struct plan_selector *ret);
+bool plan_label_number(const char *text, double *ret);
+
 struct plan_step {
     const char *id;
     const char *name;        /* for people; the id when the document has none */
@@ -90,6 +111,7 @@ struct plan_step {
     const struct cel_document *environment; /* NULL when none */
     const char *queue;                      /* "default" when none */
     int32_t priority;                       /* PLAN_PRIORITY_DEFAULT when none */
+    uint32_t cost;                          /* slots of a worker that it takes; 1 when none */
     int64_t delay_ms;                       /* from its needs being met; 0: none */
     const char *labels;                     /* JSON text of an object of strings, "{}" when none */
     struct plan_retry retry;

@@ -216,6 +216,8 @@ struct engine_stream_open {
     const struct engine_label *labels;
     uint32_t labels_len;
     uint32_t slots;
+    struct engine_resources
+        resources; /* a gpu that is not said is none; cpu and memory: no limit */
 };
 struct engine_stream_only { /* STREAM_CLOSED, HEARTBEAT */
     uint64_t stream;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "base/slice.h"
+#include "plan/plan.h"
 
 #define ENGINE_TYPE_BYTES_MAX 64
 #define ENGINE_QUEUE_BYTES_MAX 64
@@ -119,6 +120,21 @@ struct engine_rate {
     uint32_t units; /* that one start takes, 1 … limit */
 };
 
+/* What a machine has, or a task needs of one. 0 = not said. */
+struct engine_resources {
+    uint32_t cpu_milli, gpu_milli; /* thousandths of a core, of a device */
+    uint64_t memory_bytes;
+};
+/* More that is asked of a worker than type and labels. */
+struct engine_demands {
+    const struct plan_selector *where; /* of its labels, all of them */
+    uint32_t where_len;
+    const struct plan_selector *prefers; /* a free worker that meets all of them goes first */
+    uint32_t prefers_len;
+    uint32_t cost; /* slots, 1 … ENGINE_SLOTS_MAX */
+    struct engine_resources resources;
+};
+
 /* What few tasks have. */
 struct engine_limits {
     const struct engine_concurrency *concurrency;
@@ -137,7 +153,8 @@ struct engine_spec {
     int32_t priority;
     const struct engine_label *requires; /* labels that a worker must have */
     uint32_t requires_len;
-    const struct engine_limits *limits; /* NULL = none */
+    const struct engine_demands *demands; /* NULL = none */
+    const struct engine_limits *limits;   /* NULL = none */
     struct engine_retry retry;
     struct engine_timeouts timeouts;
     int64_t run_at_us;        /* not before; 0 = at once */
@@ -377,6 +394,7 @@ struct engine_worker_view {
     const struct engine_label *labels;
     uint32_t labels_len;
     uint32_t slots, running; /* running: leases open with it, in shards owned here */
+    struct engine_resources resources, used;
     int64_t connected_us, heartbeat_us;
 };
 
