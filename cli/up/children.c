@@ -194,6 +194,37 @@ static void restart_due(void *userdata)
         child_spawn(child);
 }
 
+static bool has_variable(const struct child *child, const char *entry, size_t n)
+{
+    size_t name_len = strcspn(entry, "=") + 1;
+
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(child->env[i], entry, name_len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Settings of the program that the user has given as variables; what is decided here goes before
+ * them. And the proxies, for what it sends to the world. */
+static void pass_variables(struct child *child, const char *name, size_t n)
+{
+    static const char *const proxies[] = {"http_proxy=", "https_proxy=", "no_proxy="};
+    char prefix[64];
+    int len = snprintf(prefix, sizeof prefix, "PLANKTON_%s_", name);
+
+    for (int i = 0; i < len; i++)
+        prefix[i] =
+            (char)(prefix[i] >= 'a' && prefix[i] <= 'z' ? prefix[i] - 'a' + 'A' : prefix[i]);
+    for (char **entry = environ; *entry && n < CHILD_ARGS_MAX; entry++) {
+        bool wanted = strncmp(*entry, prefix, (size_t)len) == 0;
+        for (size_t i = 0; i < ARRAY_LEN(proxies); i++)
+            wanted = wanted || strncmp(*entry, proxies[i], strlen(proxies[i])) == 0;
+        if (wanted && !has_variable(child, *entry, n))
+            child->env[n++] = *entry;
+    }
+}
+
 enum status children_start(struct children *all, const char *name, const char *program,
                            const char *const *argv, const char *const *env, struct error *err)
 {
@@ -218,6 +249,7 @@ enum status children_start(struct children *all, const char *name, const char *p
     child->env[n++] = arena_printf(&all->arena, "HOME=%s", getenv("HOME") ? getenv("HOME") : "/");
     for (size_t i = 0; env[i] && n < CHILD_ARGS_MAX; i++)
         child->env[n++] = arena_strdup(&all->arena, env[i]);
+    pass_variables(child, program + strlen("plankton-"), n);
     child->backoff_ms = RESTART_MS_MIN;
     child->restart = loop_timer_new(all->loop, restart_due, child);
     all->n++;

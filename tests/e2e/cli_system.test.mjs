@@ -48,7 +48,7 @@ before(async () => {
   dir = mkdtempSync(path.join(tmpdir(), 'plankton-cli-'));
   let port = await freePort();
   while (port > 60_000) port = await freePort();
-  up = spawn(program, ['up', '--port', String(port)], { cwd: dir, env: { PATH: process.env.PATH, HOME: dir }, stdio: ['ignore', 'pipe', 'pipe'] });
+  up = spawn(program, ['up', '--port', String(port)], { cwd: dir, env: { PATH: process.env.PATH, HOME: dir, PLANKTON_LOGGER_WANDB: 'offline', PLANKTON_LOGGER_DATABASE: 'nonsense' }, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [up.stdout, up.stderr]) stream.on('data', (chunk) => { upText += chunk; });
   await until('plankton up is ready', () => {
     assert.equal(up.exitCode, null, upText);
@@ -94,6 +94,12 @@ test('address and key are found without being asked for; keys are private', asyn
   assert.equal(elsewhere.code, 1);
   assert.match(elsewhere.err, /NO_ADDRESS/);
   await ok(['whoami', '--data-dir', path.join(dir, '.plankton')], { cwd: '/' });
+});
+
+test('a setting of a program may be a variable; what up decides goes before it', async () => {
+  await ok(['task', 'run', 'noop']);
+  const wandb = path.join(dir, '.plankton', 'logger', 'wandb');
+  await until('the sink that was asked for has written', () => existsSync(path.join(wandb, 'state.json')));
 });
 
 test('task run prints the result; log lines come while it runs', async () => {
