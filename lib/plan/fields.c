@@ -14,6 +14,7 @@
 #define KEY_HELP "Text; may hold expressions."
 
 static const char *const STRATEGIES[] = {"queue", "cancelRunning", "rejectNew", NULL};
+static const char *const STICKINESS[] = {"soft", "hard", NULL};
 static const char *const SANDBOXES[] = {"strict", "standard", "none", NULL};
 static const char *const ON_TIMEOUT[] = {"approve", "reject", NULL};
 static const char *const ON_ITEM_FAILURE[] = {"fail", "continue", NULL};
@@ -287,6 +288,12 @@ static const struct field STEP[] = {
      .shape = SHAPE_INT,
      .min = 1,
      .max = PLAN_COST_MAX},
+    {.name = "sticky",
+     .help =
+         "To the worker that an earlier sticky step of the run went to: when it is free (soft), "
+         "or it waits for it (hard).",
+     .shape = SHAPE_WORD,
+     .words = STICKINESS},
     {.name = "delay",
      .help = "It begins so long after its needs are met.",
      .shape = SHAPE_DURATION},

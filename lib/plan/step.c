@@ -253,8 +253,9 @@ static void compile_kind(struct compiler *compiler, const struct at *at, const j
         plan__problem(&compiler->problems, at, NULL, "'task' is missing");
     step->task_type = text_or(compiler, json_object_get(json, "task"), "");
     if (found && step->kind != PLAN_STEP_TASK) {
-        static const char *const OF_TASKS[] = {"parameters", "environment", "retry", "concurrency",
-                                               "rateLimits", "fairness",    "delay", "cost"};
+        static const char *const OF_TASKS[] = {"parameters",  "environment", "retry",
+                                               "concurrency", "rateLimits",  "fairness",
+                                               "delay",       "cost",        "sticky"};
 
         for (size_t i = 0; i < ARRAY_LEN(OF_TASKS); i++) {
             struct at here = {at, OF_TASKS[i], 0};
@@ -273,6 +274,7 @@ void plan__compile_step(struct compiler *compiler, uint32_t index, const json_t 
     struct at at = {&steps, NULL, index};
     const json_t *priority = own_or_default(compiler, json, NULL, "priority");
     const json_t *labels = json_object_get(json, "labels"), *cost = json_object_get(json, "cost");
+    const char *sticky = json_string_value(json_object_get(json, "sticky"));
 
     step->id = text_or(compiler, json_object_get(json, "id"), "");
     step->name = text_or(compiler, json_object_get(json, "name"), step->id);
@@ -281,6 +283,9 @@ void plan__compile_step(struct compiler *compiler, uint32_t index, const json_t 
     step->priority =
         json_is_integer(priority) ? (int32_t)json_integer_value(priority) : PLAN_PRIORITY_DEFAULT;
     step->cost = json_is_integer(cost) ? (uint32_t)json_integer_value(cost) : 1;
+    step->sticky = !sticky                  ? PLAN_STICKY_NOT
+                   : str_eq(sticky, "hard") ? PLAN_STICKY_HARD
+                                            : PLAN_STICKY_SOFT;
     step->delay_ms = duration_or(json_object_get(json, "delay"), 0);
     step->labels = json_is_object(labels) ? json_text(labels, compiler->arena) : "{}";
     if (!json_is_object(json))

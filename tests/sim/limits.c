@@ -41,6 +41,22 @@ void sim_limits(uint32_t bits, struct engine_spec *spec)
         spec->spec_text = slice_of(texts[bits]);
 }
 
+/* The worker that a step is bound to, from its stored text; NULL: none. */
+const struct engine_demands *sim_demands(struct world *world, const struct engine_spec *spec)
+{
+    const char *text = arena_strndup(&world->arena, spec->spec_text.len ? spec->spec_text.data : "",
+                                     spec->spec_text.len);
+    const char *at = strstr(text, "\"worker\":{\"id\":\"");
+    struct engine_demands *demands = ARENA_NEW(&world->arena, struct engine_demands);
+
+    if (!at ||
+        !id_parse(arena_strndup(&world->arena, at + 16, ID_TEXT_BYTES - 1), &demands->worker))
+        return spec->demands;
+    demands->cost = 1;
+    demands->only_that_worker = strstr(at, "\"only\":true") != NULL;
+    return demands;
+}
+
 uint32_t sim_bits(const struct engine_spec *spec)
 {
     static const char HEAD[] = "{\"sim\":";
@@ -48,7 +64,9 @@ uint32_t sim_bits(const struct engine_spec *spec)
 
     if (spec->spec_text.len < sizeof(HEAD) ||
         strncmp(spec->spec_text.data, HEAD, sizeof(HEAD) - 1) != 0) /* of a step: its key alone */
-        return spec->spec_text.len ? SIM_KEY_A : 0;
+        return spec->spec_text.len > 14 && memcmp(spec->spec_text.data, "{\"concurrency\"", 14) == 0
+                   ? SIM_KEY_A
+                   : 0;
     for (size_t i = 0; i < spec->spec_text.len; i++) {
         char c = spec->spec_text.data[i];
 
@@ -142,6 +160,20 @@ static void check_worker(struct world *world, uint16_t shard, const struct worke
                  worker->slots);
 }
 
+/* A step that sticks hard runs where the one before it ended, over takeovers too. */
+static void check_sticky(struct world *world, const struct db_task *task,
+                         const struct engine_lease *lease)
+{
+    struct id before = id_derive(&task->row.run, "a", 0);
+    const struct db_task *first = db_task(world, &before);
+
+    if (!str_eq(task->row.step, "stuck"))
+        return;
+    if (!first || !id_eq(&first->row.change.worker, &lease->worker))
+        sim_fail(world, "sticky step %s runs on another worker than the step before it",
+                 sim_id(&lease->task));
+}
+
 void limits_check(struct world *world, const struct engine_shard_batch *batch)
 {
     struct counted n = {0};
@@ -168,6 +200,7 @@ void limits_check(struct world *world, const struct engine_shard_batch *batch)
         if (!task || lease->epoch != batch->epoch || lease->seq != batch->seq)
             continue;
         check_queue(world, batch, task->row.spec.queue);
+        check_sticky(world, task, lease);
         if (sim_bits(&task->row.spec) & SIM_RATE)
             check_rate(world, batch->shard, lease->started_us);
     }

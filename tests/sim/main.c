@@ -50,10 +50,11 @@ static const char *const PLANS[] = {
     "{\"name\":\"p\",\"steps\":[{\"id\":\"a\",\"task\":\"noop\","
     "\"parameters\":{\"x\":\"${{ input.missing }}\"}},{\"id\":\"b\",\"task\":\"noop\"}]}",
     "{\"name\":\"p\",\"steps\":["
-    "{\"id\":\"a\",\"task\":\"noop\",\"concurrency\":[{\"key\":\"a\",\"limit\":2}]},"
+    "{\"id\":\"a\",\"task\":\"noop\",\"sticky\":\"soft\",\"concurrency\":[{\"key\":\"a\",\"limit\":"
+    "2}]},"
     "{\"id\":\"b\",\"task\":\"noop\",\"concurrency\":[{\"key\":\"a\",\"limit\":2}]},"
     "{\"id\":\"c\",\"task\":\"noop\",\"concurrency\":[{\"key\":\"a\",\"limit\":2}]},"
-    "{\"id\":\"d\",\"task\":\"noop\",\"needs\":[\"a\"]}]}",
+    "{\"id\":\"stuck\",\"task\":\"noop\",\"needs\":[\"a\"],\"sticky\":\"hard\"}]}",
 };
 
 static void make_plans(struct world *world)

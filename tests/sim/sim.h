@@ -307,7 +307,8 @@ int64_t net_delay(struct world *world);
 
 /* limits.c */
 void sim_limits(uint32_t bits, struct engine_spec *spec); /* from a table that stays */
-uint32_t sim_bits(const struct engine_spec *spec);        /* back from its text */
+const struct engine_demands *sim_demands(struct world *world, const struct engine_spec *spec);
+uint32_t sim_bits(const struct engine_spec *spec); /* back from its text */
 void limits_check(struct world *world, const struct engine_shard_batch *batch);
 
 /* store.c, reads.c */

@@ -116,6 +116,7 @@ static void insert_task(struct world *world, const struct engine_task_row *row)
     task->row.spec.retry = ENGINE_RETRY_DEFAULT; /* no task of the simulator has another */
     task->row.group = arena_strdup(&world->arena, row->group);
     sim_limits(sim_bits(&row->spec), &task->row.spec);
+    task->row.spec.demands = sim_demands(world, &task->row.spec);
     task->row.step = arena_strdup(&world->arena, row->step);
     task->leased = row->change.attempt;
     keep_change(world, &task->row.change);

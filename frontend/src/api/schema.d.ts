@@ -964,6 +964,7 @@ export interface components {
              * @description 0 = 1.
              */
             cost: number;
+            worker?: components["schemas"]["WorkerChoice"];
         };
         /** @description What a task runs in. */
         Environment: {
@@ -1113,6 +1114,12 @@ export interface components {
              */
             weight?: number;
         };
+        WorkerChoice: {
+            /** @description Of a worker. It goes first when it is free. */
+            id?: string;
+            /** @description No other will do: the task waits for it, also when it is gone for ever. */
+            only?: boolean;
+        };
         RunGraph: {
             runId: string;
             steps: components["schemas"]["GraphStep"][];
@@ -1247,6 +1254,8 @@ export interface components {
              *     more than its slots together.
              */
             cost?: number;
+            /** @description The worker that is to run it, as the controller writes it for sticky steps. */
+            worker?: components["schemas"]["WorkerChoice"];
         };
         SubmitTasksRequest: {
             items?: components["schemas"]["SubmitTasksItem"][];

@@ -81,6 +81,7 @@ static void convert_task_body(struct api *api, struct arena *arena,
     out->rate_limits = spec->rate_limits;
     out->fairness = spec->fairness;
     out->cost = spec->cost;
+    out->worker = spec->worker;
     out->n_labels = spec->n_labels;
     out->labels = ARENA_ARRAY(arena, Plankton__V1__Task__LabelsEntry *, spec->n_labels + 1);
     for (size_t i = 0; i < spec->n_labels; i++) {

@@ -105,6 +105,8 @@ void attempt_grant(struct task *task, struct session *session)
     lane_remove(task);
     list_push(&shard->fresh, &lease->of_journal);
     task->started_us = engine->now_us;
+    if (task->run)
+        run_stick(task, &worker->id, engine->now_us);
     task_move(task, ENGINE_TASK_RUNNING);
     if (task->more) {
         free(task->more->progress_message);

@@ -219,6 +219,8 @@ struct run {
     uint32_t todo_head, todo_len, done;
     uint32_t namespace_id, plan_version;
     struct id plan_id, rerun_of;
+    struct id sticky; /* the worker that its latest sticky step went to */
+    int64_t sticky_us;
     int64_t created_us, started_us, finished_us;
     struct engine_failure failure;
     char *failure_text;
@@ -600,6 +602,7 @@ void run_unpause(struct run *run, const char *actor, const char *reason);
 void run_dirty(struct run *run);
 void run_resume(struct run *run); /* after a load: what was ready and not yet created */
 void run_attach(struct run *run, struct task *task);
+void run_stick(struct task *task, const struct id *worker, int64_t started_us);
 const char *run_plan_name(const struct run *run);
 struct slice run_input(const struct run *run);
 struct slice run_labels(const struct run *run);

@@ -66,6 +66,8 @@ static void pack_demands(struct buf *packed, const struct engine_demands *demand
                    MIN_OF(demands->where_len, (uint32_t)PLAN_SELECTORS_MAX));
     pack_selectors(packed, demands->prefers,
                    MIN_OF(demands->prefers_len, (uint32_t)PLAN_SELECTORS_MAX));
+    buf_put(packed, demands->worker.bytes, ID_BYTES);
+    put_number(packed, demands->only_that_worker);
     put_number(packed, demands->cost);
     put_number(packed, demands->resources.cpu_milli);
     put_number(packed, demands->resources.gpu_milli);

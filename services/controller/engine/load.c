@@ -132,6 +132,7 @@ static void load_step(struct run *run, const struct engine_task_row *row)
     task->step = (uint32_t)step;
     task_set_result(task, row->change.result);
     run_attach(run, task);
+    run_stick(task, &task->worker, task->started_us);
     task_enter(task);
     if (engine_task_state_is_terminal(row->change.state))
         task_restore(task, row->change.state);
@@ -215,6 +216,8 @@ static void open_lease(struct shard *shard, const struct loaded_lease *loaded)
     task->lease->orphan = true;
     shard->orphans++;
     task->started_us = loaded->lease.started_us;
+    if (task->run)
+        run_stick(task, &loaded->lease.worker, loaded->lease.started_us);
 }
 
 static int by_seq(const void *a, const void *b)

@@ -178,6 +178,7 @@ static bool meets_demands(const struct pool *pool, const struct worker *worker)
     const struct engine_demands *demands = &pool->demands;
 
     return demands->cost <= worker->slots &&
+           (!demands->only_that_worker || id_eq(&demands->worker, &worker->id)) &&
            has_room(&worker->resources, &NOTHING, &demands->resources) &&
            worker_meets(worker, demands->where, demands->where_len);
 }
@@ -277,7 +278,8 @@ static void prefer(struct pool *pool)
     {
         const struct worker *worker = LIST_ENTRY(node, struct offer, idle)->worker;
 
-        if (worker_meets(worker, pool->demands.prefers, pool->demands.prefers_len)) {
+        if (worker_meets(worker, pool->demands.prefers, pool->demands.prefers_len) &&
+            (id_is_nil(&pool->demands.worker) || id_eq(&pool->demands.worker, &worker->id))) {
             list_remove(node);
             list_push_front(idle, node);
         }
@@ -291,7 +293,7 @@ void pool_match(struct pool *pool)
 
     if (!shard->open)
         return;
-    if (pool->demands.prefers_len)
+    if (pool->demands.prefers_len || !id_is_nil(&pool->demands.worker))
         prefer(pool);
     at = pool->type->idle.next;
     while (at != &pool->type->idle && pool->line.len > 0 && !queue_is_shut(pool->queue)) {

@@ -209,6 +209,34 @@ static void step_fail(struct run *run, uint32_t index, const char *code, const s
     task_finish(task, ENGINE_TASK_FAILED, 0, code, "controller");
 }
 
+void run_stick(struct task *task, const struct id *worker, int64_t started_us)
+{
+    struct run *run = task->run;
+
+    if (!run->plan.plan->steps[task->step].sticky || id_is_nil(worker) ||
+        started_us < run->sticky_us)
+        return;
+    run->sticky = *worker;
+    run->sticky_us = started_us;
+}
+
+/* Where the run's sticky steps were is where this one goes. */
+static void stick(const struct run *run, const struct plan_step *step, struct arena *arena,
+                  struct engine_spec *spec)
+{
+    struct engine_demands *demands;
+
+    if (!step->sticky || id_is_nil(&run->sticky))
+        return;
+    demands = ARENA_NEW(arena, struct engine_demands);
+    demands->cost = 1;
+    if (spec->demands)
+        *demands = *spec->demands;
+    demands->worker = run->sticky;
+    demands->only_that_worker = step->sticky == PLAN_STICKY_HARD;
+    spec->demands = demands;
+}
+
 static bool step_texts(struct run *run, uint32_t index, const struct plan_context *context,
                        struct arena *arena, struct engine_spec *spec, struct error *err)
 {
@@ -236,6 +264,7 @@ static bool step_texts(struct run *run, uint32_t index, const struct plan_contex
     if (strcmp(step->labels, "{}") != 0)
         spec->labels = slice_of(step->labels);
     requires_of_environment(spec->environment, step->cost, arena, spec);
+    stick(run, step, arena, spec);
     if ((step->concurrency_len || step->rates_len || step->fairness_key) &&
         !limits_of_step(run, step, context, arena, spec, err))
         return false;

@@ -177,6 +177,14 @@ struct slice spec_text_of_step(const struct plan_step *step, const struct engine
     }
     put_retry(&out, &step->retry);
     put_timeouts(&out, &step->timeout);
+    if (spec->demands && !id_is_nil(&spec->demands->worker)) {
+        char worker[ID_TEXT_BYTES];
+
+        id_format(&spec->demands->worker, worker);
+        put_name(&out, "worker");
+        buf_putf(&out, "{\"id\":\"%s\"%s}", worker,
+                 spec->demands->only_that_worker ? ",\"only\":true" : "");
+    }
     if (step->cost > 1) {
         put_name(&out, "cost");
         buf_putf(&out, "%u", step->cost);

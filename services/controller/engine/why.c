@@ -116,6 +116,12 @@ static const char *nobody(const struct lane *lane, struct arena *arena)
 
     if (where)
         return where;
+    if (demands->only_that_worker) {
+        char id[ID_TEXT_BYTES];
+
+        id_format(&demands->worker, id);
+        return arena_printf(arena, "worker %s, which it is bound to, is not connected", id);
+    }
     LIST_EACH(&lane->type->offered, node)
     {
         const struct worker *worker = LIST_ENTRY(node, struct offer, of_type)->worker;

@@ -296,11 +296,15 @@ static enum status convert_demands(const struct spec_check *check,
 
     if (spec->cost < 0 || spec->cost > ENGINE_SLOTS_MAX)
         return refuse(check, "cost", "must be between 1 and 10000");
-    if (spec->cost <= 1 && (!environment || (!environment->n_where && !environment->n_prefers &&
-                                             !environment->resources)))
+    if (spec->cost <= 1 && !spec->worker &&
+        (!environment ||
+         (!environment->n_where && !environment->n_prefers && !environment->resources)))
         return STATUS_OK;
     demands = ARENA_NEW(check->arena, struct engine_demands);
     demands->cost = spec->cost ? (uint32_t)spec->cost : 1;
+    if (spec->worker && !id_parse(spec->worker->id, &demands->worker))
+        return refuse(check, "worker.id", "is not an id");
+    demands->only_that_worker = spec->worker && spec->worker->only;
     ret->demands = demands;
     if (!environment)
         return STATUS_OK;

@@ -465,6 +465,46 @@ START_TEST(the_limits_of_a_step_are_made_from_its_run_and_stored)
 }
 END_TEST
 
+START_TEST(a_hard_sticky_step_waits_for_the_worker_of_the_one_before)
+{
+    struct engine_spec plain = bench_spec("noop");
+    const struct engine_shard_batch *rows;
+    const struct engine_effect *last;
+    uint64_t first;
+    struct id run;
+
+    bench_worker(&bench, 2, 2, "noop", 4);
+    run = start("{\"name\":\"p\",\"steps\":["
+                "{\"id\":\"a\",\"task\":\"noop\",\"sticky\":\"soft\"},"
+                "{\"id\":\"b\",\"task\":\"noop\",\"needs\":[\"a\"],\"sticky\":\"hard\"}]}",
+                "{}");
+    bench_cut(&bench);
+    first = bench_effect(&bench, ENGINE_DISPATCH, 0)->dispatch.stream;
+    for (int i = 0; i < 1100; i++) /* more than the credit of both */
+        bench_submit(&bench, 0, &plain);
+    bench_cut(&bench);
+    bench_apply(&bench, &(struct engine_command){.kind = ENGINE_RESULT,
+                                                 .result = {.stream = first,
+                                                            .task = step_id(run, "a"),
+                                                            .attempt = 1,
+                                                            .token = slice_of("token"),
+                                                            .kind = ENGINE_RESULT_SUCCESS,
+                                                            .output = slice_of("{}")}});
+    rows = bench_rows(&bench);
+    ck_assert_uint_eq(rows->tasks_insert_len, 1);
+    ck_assert_uint_gt(rows->tasks_insert[0].spec.spec_text.len, 0);
+    bench_credit(&bench, 3 - first, 60);
+    bench_cut(&bench);
+    for (uint32_t i = 0; i < bench_effects(&bench, ENGINE_DISPATCH); i++)
+        ck_assert_str_ne(bench_effect(&bench, ENGINE_DISPATCH, i)->dispatch.step, "b");
+    bench_credit(&bench, first, 1);
+    bench_cut(&bench);
+    last = bench_effect(&bench, ENGINE_DISPATCH, 0);
+    ck_assert_str_eq(last->dispatch.step, "b");
+    ck_assert_uint_eq(last->dispatch.stream, first);
+}
+END_TEST
+
 /* A run is stopped in the middle and loaded from its rows: what follows is found again. */
 START_TEST(a_loaded_run_goes_on_where_its_rows_stand)
 {
@@ -573,6 +613,7 @@ Suite *run_suite(void)
     tcase_add_test(tcase, a_watch_of_a_run_that_is_over_ends_at_once);
     tcase_add_test(tcase, the_specification_of_a_step_is_stored_as_the_contract_writes_it);
     tcase_add_test(tcase, the_limits_of_a_step_are_made_from_its_run_and_stored);
+    tcase_add_test(tcase, a_hard_sticky_step_waits_for_the_worker_of_the_one_before);
     tcase_add_test(tcase, a_loaded_run_goes_on_where_its_rows_stand);
     tcase_add_test(tcase, a_loaded_run_whose_step_failed_ends);
     tcase_add_test(tcase, the_same_key_starts_one_run);

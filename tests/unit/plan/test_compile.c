@@ -280,6 +280,7 @@ static const struct fault FAULTS[] = {
     {ONE "  environment: {where: [ssd, \"a ~ b\"]}\n", "steps[0].environment.where[1]",
      "is nothing that can be asked of a label", "write zone = eu, zone != eu, memory > 16 or ssd",
      5},
+    {ONE "  sticky: always\n", "steps[0].sticky", "must be one of soft, hard", NULL, 5},
     {ONE "  cost: 0\n", "steps[0].cost", "must be from 1 to 10000", NULL, 5},
     {ONE "  fairness: {weight: 2}\n", "steps[0].fairness.key", "'key' is missing", NULL, 5},
     {ONE "input: {type: string}\n", "input.type", "a plan's input is an object", NULL, 5},

@@ -101,6 +101,13 @@ struct plan_selector {
 MUST_USE bool plan_selector_parse(const char *text, struct arena *arena, struct plan_selector *ret);
 bool plan_label_number(const char *text, double *ret);
 
+/* Whether a step goes to the worker that an earlier sticky step of its run went to. */
+enum plan_sticky {
+    PLAN_STICKY_NOT = 0,
+    PLAN_STICKY_SOFT, /* when that worker is free */
+    PLAN_STICKY_HARD, /* it waits for that worker */
+};
+
 struct plan_step {
     const char *id;
     const char *name;        /* for people; the id when the document has none */
@@ -112,8 +119,9 @@ struct plan_step {
     const char *queue;                      /* "default" when none */
     int32_t priority;                       /* PLAN_PRIORITY_DEFAULT when none */
     uint32_t cost;                          /* slots of a worker that it takes; 1 when none */
-    int64_t delay_ms;                       /* from its needs being met; 0: none */
-    const char *labels;                     /* JSON text of an object of strings, "{}" when none */
+    enum plan_sticky sticky;
+    int64_t delay_ms;   /* from its needs being met; 0: none */
+    const char *labels; /* JSON text of an object of strings, "{}" when none */
     struct plan_retry retry;
     struct plan_timeout timeout;
     const struct plan_concurrency *concurrency;

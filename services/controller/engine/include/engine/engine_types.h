@@ -131,7 +131,9 @@ struct engine_demands {
     uint32_t where_len;
     const struct plan_selector *prefers; /* a free worker that meets all of them goes first */
     uint32_t prefers_len;
-    uint32_t cost; /* slots, 1 … ENGINE_SLOTS_MAX */
+    uint32_t cost;         /* slots, 1 … ENGINE_SLOTS_MAX */
+    struct id worker;      /* preferred to all others; nil = none */
+    bool only_that_worker; /* no other will do */
     struct engine_resources resources;
 };
 
