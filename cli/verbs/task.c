@@ -81,7 +81,7 @@ static int print_task(struct invocation *in, const Plankton__V1__Task *task)
 /* ---- list ---- */
 
 struct list_settings {
-    const char *state, *type, *queue;
+    const char *state, *type, *queue, *failure_code;
     bool steps;
     int64_t limit;
 };
@@ -93,6 +93,8 @@ static const struct option list_options[] = {
      "only tasks of this type", 0, 0, 0},
     {"queue", 'q', OPTION_TEXT, offsetof(struct list_settings, queue), "QUEUE",
      "only tasks of this queue", 0, 0, 0},
+    {"failure-code", 0, OPTION_TEXT, offsetof(struct list_settings, failure_code), "CODE",
+     "only tasks whose last failure has this code", 0, 0, 0},
     {"steps", 0, OPTION_FLAG, offsetof(struct list_settings, steps), NULL, "the steps of runs too",
      0, 0, 0},
     {"limit", 'n', OPTION_INT, offsetof(struct list_settings, limit), "N",
@@ -138,6 +140,7 @@ static int task_list(struct invocation *in)
     request.state = (Plankton__V1__TaskState)state;
     request.type = (char *)(settings->type ? settings->type : "");
     request.queue = (char *)(settings->queue ? settings->queue : "");
+    request.failure_code = (char *)(settings->failure_code ? settings->failure_code : "");
     request.include_steps = settings->steps;
     enum status st = client_open(in, &client, &error);
     if (st == STATUS_OK)

@@ -1,6 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from the contracts by `npm run api`; do not edit.
 export interface paths {
+    "/api/v1/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Newest first
+         * @description Newest first.
+         */
+        get: operations["Bulk_ListBulk"];
+        put?: never;
+        /**
+         * Starts a job
+         * @description Starts a job. Only tasks that were submitted before it are looked at. RESOURCE_EXHAUSTED (BULK_MAX) while 4 of the namespace run.
+         */
+        post: operations["Bulk_StartBulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** GetBulk */
+        get: operations["Bulk_GetBulk"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/{id}:cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Nothing more is begun
+         * @description Nothing more is begun; what was done stays done. FAILED_PRECONDITION (WRONG_STATE) when the job is over.
+         */
+        post: operations["Bulk_CancelBulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/keys": {
         parameters: {
             query?: never;
@@ -683,6 +744,77 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        StartBulkRequest: {
+            action?: components["schemas"]["BulkAction"];
+            filter?: components["schemas"]["TaskFilter"];
+            /** @description Only count what matches. */
+            dryRun?: boolean;
+            /** @description At most 512 bytes; the reason of each cancel. */
+            reason?: string;
+        };
+        /** @enum {string} */
+        BulkAction: "BULK_ACTION_UNSPECIFIED" | "BULK_ACTION_CANCEL" | "BULK_ACTION_RETRY";
+        /** @description All that is set must hold. */
+        TaskFilter: {
+            state?: components["schemas"]["TaskState"];
+            type?: string;
+            queue?: string;
+            /** @description Of the last failure, e.g. TIMEOUT. */
+            failureCode?: string;
+            /**
+             * Format: date-time
+             * @description Submitted at this time or later.
+             */
+            createdAfter?: string;
+            /**
+             * Format: date-time
+             * @description Submitted before this time.
+             */
+            createdBefore?: string;
+        };
+        /**
+         * @description States of a task. Terminal ones (succeeded, failed, cancelled, skipped) never change.
+         * @enum {string}
+         */
+        TaskState: "TASK_STATE_UNSPECIFIED" | "TASK_STATE_PENDING" | "TASK_STATE_READY" | "TASK_STATE_RUNNING" | "TASK_STATE_SUCCEEDED" | "TASK_STATE_FAILED" | "TASK_STATE_CANCELLED" | "TASK_STATE_SKIPPED" | "TASK_STATE_RETRYING" | "TASK_STATE_WAITING";
+        BulkJob: {
+            id: string;
+            action: components["schemas"]["BulkAction"];
+            filter?: components["schemas"]["TaskFilter"];
+            dryRun: boolean;
+            state: components["schemas"]["BulkState"];
+            /**
+             * Format: int64
+             * @description Tasks found so far; all of them when the job has succeeded.
+             */
+            matched: string;
+            /**
+             * Format: int64
+             * @description Of these: cancelled or asked to; retried.
+             */
+            done: string;
+            /**
+             * Format: int64
+             * @description Nothing was to be done: it has ended meanwhile, was retried before, or has gone.
+             */
+            skipped: string;
+            /** Format: int64 */
+            failed: string;
+            /** @description The first of the failures, or why the job could not go on. */
+            failure: string;
+            /** @description The name of the key that started it; the actor of all that it does. */
+            actor: string;
+            reason: string;
+            /** Format: date-time */
+            startedAt?: string;
+            /** Format: date-time */
+            finishedAt?: string;
+        };
+        /** @enum {string} */
+        BulkState: "BULK_STATE_UNSPECIFIED" | "BULK_STATE_RUNNING" | "BULK_STATE_SUCCEEDED" | "BULK_STATE_CANCELLED" | "BULK_STATE_FAILED" | "BULK_STATE_LOST";
+        ListBulkResponse: {
+            jobs: components["schemas"]["BulkJob"][];
+        };
         CreateKeyRequest: {
             /** @description At most 64 bytes. */
             name?: string;
@@ -1055,11 +1187,6 @@ export interface components {
             heartbeat?: string;
         };
         /**
-         * @description States of a task. Terminal ones (succeeded, failed, cancelled, skipped) never change.
-         * @enum {string}
-         */
-        TaskState: "TASK_STATE_UNSPECIFIED" | "TASK_STATE_PENDING" | "TASK_STATE_READY" | "TASK_STATE_RUNNING" | "TASK_STATE_SUCCEEDED" | "TASK_STATE_FAILED" | "TASK_STATE_CANCELLED" | "TASK_STATE_SKIPPED" | "TASK_STATE_RETRYING" | "TASK_STATE_WAITING";
-        /**
          * @description So many leases of a key at a time, in all queues of the namespace. Exact, over takeovers too. Each task says its own limit: it starts
          *     while fewer leases of the key are open than that.
          */
@@ -1430,6 +1557,118 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    Bulk_ListBulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBulkResponse"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    Bulk_StartBulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StartBulkRequest"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    /** @description Where the new thing is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkJob"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    Bulk_GetBulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkJob"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    Bulk_CancelBulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkJob"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
     Keys_ListKeys: {
         parameters: {
             query?: {
@@ -2301,6 +2540,11 @@ export interface operations {
                 queue?: string;
                 /** @description Also the steps of runs; default lone tasks only. */
                 includeSteps?: boolean;
+                /** @description Code of the last failure, e.g. TIMEOUT. With state failed: the dead letters. */
+                failureCode?: string;
+                /** @description Submitted at this time or later; before that time. */
+                createdAfter?: string;
+                createdBefore?: string;
             };
             header?: never;
             path?: never;

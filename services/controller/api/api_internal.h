@@ -5,6 +5,7 @@
  * memory to the database. */
 #include "api/api.h"
 #include "base/map.h"
+#include "plankton/v1/bulk.rpc.h"
 #include "plankton/v1/keys.rpc.h"
 #include "plankton/v1/plan_api.rpc.h"
 #include "plankton/v1/queues.rpc.h"
@@ -19,6 +20,7 @@ struct api {
     struct pbjson_registry *registry;
     struct map auth_cache; /* by digest of the key */
     size_t auth_cached;
+    struct bulk *bulk;
     int bootstrapping; /* bootstrap keys on their way to the database */
 };
 
@@ -93,12 +95,21 @@ typedef void (*api_plan_fn)(struct rpc_call *call, const struct store_plan *plan
 void api_read_plan(struct api *api, struct rpc_call *call, const char *id_or_name, uint32_t version,
                    api_plan_fn fn, void *userdata);
 
+/* ---- bulk.c ---- */
+struct bulk *bulk_new(struct api *api);
+void bulk_free(struct bulk *bulk);
+
+extern const struct plankton_v1_bulk_ops api_bulk_ops;
 extern const struct plankton_v1_task_controller_ops api_task_ops;
 extern const struct plankton_v1_plan_api_ops api_plan_ops;
 extern const struct plankton_v1_keys_ops api_keys_ops;
 extern const struct plankton_v1_queues_ops api_queues_ops;
 /* Handlers of TaskController in files of their own (tasks_list.c, tasks_watch.c). */
 void tasks_list(struct rpc_call *call, const Plankton__V1__ListTasksRequest *request);
+/* Fills what the filter says; texts stay the message's. err->field is a path below prefix. */
+MUST_USE enum status api_task_filter(const Plankton__V1__TaskFilter *in, const char *prefix,
+                                     struct arena *arena, struct store_task_filter *ret,
+                                     struct error *err);
 void tasks_watch(struct rpc_call *call, const Plankton__V1__WatchTasksRequest *request);
 /* Handlers of PlanAPI about runs (runs.c), put into api_plan_ops by plans.c. */
 void runs_start(struct rpc_call *call, const Plankton__V1__StartRunRequest *request);

@@ -126,6 +126,7 @@ struct api *api_new(struct loop *loop, struct host *host, const struct api_optio
     api->worker_key = options->worker_key;
     api->registry = options->registry;
     auth_init(api);
+    api->bulk = bulk_new(api);
     return api;
 }
 
@@ -136,12 +137,14 @@ void api_register(struct api *api, struct rpc_server *server)
     rpc_server_add(server, &plankton_v1_plan_api_desc, &api_plan_ops, api);
     rpc_server_add(server, &plankton_v1_keys_desc, &api_keys_ops, api);
     rpc_server_add(server, &plankton_v1_queues_desc, &api_queues_ops, api);
+    rpc_server_add(server, &plankton_v1_bulk_desc, &api_bulk_ops, api);
 }
 
 void api_free(struct api *api)
 {
     if (!api)
         return;
+    bulk_free(api->bulk);
     auth_fini(api);
     free(api);
 }

@@ -145,10 +145,12 @@ void store_list_tasks(struct store *store, const struct store_task_filter *filte
         DB_I32_PARAM(filter->namespace_id), before_param(&filter->before),
         DB_I32_PARAM(filter->limit),        state_param(filter->state),
         DB_BOOL_PARAM(filter->live_only),   param_text(filter->type),
-        param_text(filter->queue),          DB_BOOL_PARAM(filter->include_steps)};
+        param_text(filter->queue),          DB_BOOL_PARAM(filter->include_steps),
+        param_text(filter->failure_code),   param_id(&filter->from)};
+    bool bad = filter->state == ENGINE_TASK_FAILED || filter->state == ENGINE_TASK_CANCELLED;
 
     read->fn.tasks = done;
-    ask(read, &SQL_list_tasks, params, ARRAY_LEN(params), tasks_read);
+    ask(read, bad ? &SQL_list_bad_tasks : &SQL_list_tasks, params, ARRAY_LEN(params), tasks_read);
 }
 
 /* ---- runs ---- */

@@ -72,6 +72,7 @@ START_TEST(tasks_are_listed_newest_first_and_filtered)
     struct node *node = node_owning("first");
     struct engine_shard_batch batch = node_batch(node, SHARD);
     struct engine_task_row tasks[4];
+    struct engine_outcome outcome;
 
     for (int i = 0; i < 4; i++) {
         tasks[i] = world_task(SHARD);
@@ -79,6 +80,14 @@ START_TEST(tasks_are_listed_newest_first_and_filtered)
     }
     tasks[1].change.state = ENGINE_TASK_FAILED;
     tasks[1].change.finished_us = world_now_us();
+    tasks[1].change.failure.code = "BOOM";
+    outcome = (struct engine_outcome){.id = tasks[1].id,
+                                      .namespace_id = tasks[1].namespace_id,
+                                      .state = ENGINE_TASK_FAILED,
+                                      .finished_us = tasks[1].change.finished_us,
+                                      .type = tasks[1].spec.type};
+    batch.outcomes = &outcome;
+    batch.outcomes_len = 1;
     tasks[2].spec.type = "shell";
     tasks[2].spec.queue = "slow";
     tasks[3].run = world_id(SHARD);
@@ -98,6 +107,16 @@ START_TEST(tasks_are_listed_newest_first_and_filtered)
     ck_assert_uint_eq(list_tasks(node, (struct store_task_filter){.type = "shell"}).n, 1);
     ck_assert_uint_eq(list_tasks(node, (struct store_task_filter){.queue = "slow"}).n, 1);
     ck_assert_uint_eq(list_tasks(node, (struct store_task_filter){.limit = 1}).n, 1);
+    struct store_task_filter dead = {.state = ENGINE_TASK_FAILED, .failure_code = "BOOM"};
+    ck_assert_uint_eq(list_tasks(node, dead).n, 1);
+    dead.failure_code = "OTHER";
+    ck_assert_uint_eq(list_tasks(node, dead).n, 0);
+    dead.failure_code = NULL;
+    dead.from = tasks[1].id;
+    ck_assert_uint_eq(list_tasks(node, dead).n, 1);
+    dead.from = tasks[2].id; /* it is older */
+    ck_assert_uint_eq(list_tasks(node, dead).n, 0);
+    ck_assert_uint_eq(list_tasks(node, (struct store_task_filter){.from = tasks[1].id}).n, 2);
     struct listed older = list_tasks(node, (struct store_task_filter){.before = tasks[1].id});
     ck_assert_uint_eq(older.n, 1);
     ck_assert(id_eq(&older.ids[0], &tasks[0].id));

@@ -34,7 +34,27 @@ where t.id < $2::uuid and t.namespace_id = $1::integer
     and ($6::text is null or t.type = $6::text)
     and ($7::text is null or t.queue = $7::text)
     and ($8::boolean or t.run_id is null)
+    and ($9::text is null or t.failure_code = $9::text)
+    and ($10::uuid is null or t.id >= $10::uuid)
 order by t.id desc
+limit $3::integer;
+
+-- name: list_bad_tasks
+-- The same for failed and cancelled tasks alone, which a table of their own lists: others are not walked over.
+select t.id, t.created_at, t.namespace_id, t.attempt, t.state, t.priority, t.failures, t.lost, t.closed_by_report,
+    t.failure_non_retryable, t.recorded_by, t.due_at, t.started_at, t.finished_at, t.cancel_at, t.worker_id, t.run_id, t.retry_of,
+    t.step, t.type, t.queue, null::text, null::text, null::text, t.failure_code, t.failure_message, null::text, t.cancel_actor,
+    t.cancel_reason, null::text, null::smallint, null::timestamptz
+from outcome o
+cross join lateral (select * from task k where k.id = o.id limit 1) t
+where o.namespace_id = $1::integer and o.is_run = false and o.state = $4::smallint and o.id < $2::uuid
+    and not $5::boolean
+    and ($6::text is null or o.type = $6::text)
+    and ($7::text is null or t.queue = $7::text)
+    and ($8::boolean or o.run_id is null)
+    and ($9::text is null or t.failure_code = $9::text)
+    and o.id >= coalesce($10::uuid, '00000000-0000-0000-0000-000000000000')
+order by o.id desc
 limit $3::integer;
 
 -- name: read_run

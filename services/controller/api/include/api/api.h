@@ -17,6 +17,7 @@
 #define API_REQUEST_ID_BYTES_MAX 128
 #define API_REASON_BYTES_MAX 512
 #define API_BATCH_ITEMS_MAX 10000
+#define API_SECONDS_MAX INT64_C(253402300799) /* the year 9999 */
 #define API_AUTH_CACHE_US 5000000
 
 /* Who calls. Lives in the call's arena; rpc_call_principal gives it. */

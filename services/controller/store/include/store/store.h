@@ -105,8 +105,9 @@ struct store_task_filter {
     enum engine_task_state
         state; /* terminal states and NONE; live states are filtered by the caller */
     bool live_only;
-    const char *type, *queue; /* NULL = any */
+    const char *type, *queue, *failure_code; /* NULL = any */
     bool include_steps;
+    struct id from; /* no smaller ids; nil = any */
 };
 /* Newest first, without parameters, environment and result. */
 void store_list_tasks(struct store *store, const struct store_task_filter *filter,
