@@ -203,6 +203,35 @@ bool world_is_quiet(struct world *world)
     return unfinished(world) == NULL;
 }
 
+/* When all has ended nothing is counted in any queue, in memory or on disk. */
+static void check_counts(struct world *world, struct controller *controller, uint16_t shard)
+{
+    uint64_t ticket = ++world->next_ticket;
+    struct engine_batch batch;
+    struct arena arena;
+
+    if (!controller->engine || !engine_owns(controller->engine, shard))
+        return;
+    host_apply(controller,
+               &(struct engine_command){.kind = ENGINE_READ_QUEUES,
+                                        .ticket = ticket,
+                                        .queue = {.shard = shard, .namespace_id = 1, .queue = ""}});
+    arena_init(&arena, 0);
+    engine_cut(controller->engine, &arena, &batch);
+    for (const struct engine_effect *e = batch.effects; e; e = e->next) {
+        for (uint32_t i = 0;
+             e->kind == ENGINE_REPLY && e->reply.ticket == ticket && i < e->reply.queues_len; i++) {
+            const struct engine_queue_view *view = &e->reply.queues[i];
+
+            if (view->ready || view->running || view->delayed)
+                sim_fail(world, "queue %s counts %lu ready, %lu running, %lu delayed",
+                         view->row.name, (unsigned long)view->ready, (unsigned long)view->running,
+                         (unsigned long)view->delayed);
+        }
+    }
+    arena_fini(&arena);
+}
+
 void check_end(struct world *world)
 {
     const char *why = unfinished(world);
@@ -214,4 +243,8 @@ void check_end(struct world *world)
     }
     if (why)
         sim_fail(world, "I8: faults have stopped, and %s", why);
+    for (int i = 0; !why && i < world->controllers_len; i++) {
+        for (uint16_t shard = 0; shard < SHARDS; shard++)
+            check_counts(world, &world->controllers[i], shard);
+    }
 }
