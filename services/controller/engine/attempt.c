@@ -27,6 +27,19 @@ struct lease *lease_new(struct task *task, struct session *session,
     return lease;
 }
 
+/* Its credit comes back only if the worker is told, or if the shard is dropped. */
+static void note_unsent(struct shard *shard, const struct lease *lease)
+{
+    struct session *session = lease->session;
+
+    if (lease->entry.epoch != shard->epoch || lease->entry.seq <= shard->durable_seq)
+        return;
+    if (session->unsent_seq <= shard->durable_seq)
+        session->unsent = 0;
+    session->unsent++;
+    session->unsent_seq = lease->entry.seq;
+}
+
 void lease_close(struct task *task, bool by_report)
 {
     struct engine *engine = task->shard->engine;
@@ -41,6 +54,7 @@ void lease_close(struct task *task, bool by_report)
         task->shard->orphans--;
     if (lease->holds)
         lease_unhold(lease);
+    note_unsent(task->shard, lease);
     list_remove(&lease->of_session);
     list_remove(&lease->of_journal);
     lease->session->worker->leases--;

@@ -252,6 +252,10 @@ struct session {
     uint64_t held_mark;
     int64_t asked_us;
     bool collecting; /* pages of HELD are coming */
+    /* Leases closed before they were durable, the last by this sequence: their dispatches may never
+     * leave. */
+    uint32_t unsent;
+    uint64_t unsent_seq;
 };
 
 struct offer {

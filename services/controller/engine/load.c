@@ -443,6 +443,9 @@ static void refund(struct session *session)
     const struct shard *shard = session->shard;
     struct worker *worker = session->worker;
 
+    if (worker->stream && session->stream == worker->stream &&
+        session->unsent_seq > shard->durable_seq)
+        worker->credit += session->unsent;
     LIST_EACH(&session->leases, node)
     {
         const struct engine_lease *entry = &LIST_ENTRY(node, struct lease, of_session)->entry;

@@ -264,6 +264,29 @@ START_TEST(a_declined_lease_goes_back_and_costs_nothing)
 }
 END_TEST
 
+/* The dispatch never left, and no lease stands for it any more when the shard is dropped. */
+START_TEST(credit_comes_back_of_a_lease_that_was_closed_before_it_was_durable)
+{
+    struct engine_spec spec = bench_spec("noop");
+    struct id id;
+
+    bench_worker(&bench, 1, 1, "noop", 1);
+    id = bench_submit(&bench, 0, &spec); /* leased at once */
+    bench_apply(&bench, &(struct engine_command){.kind = ENGINE_FORCE_FINISH,
+                                                 .force_finish = {.id = id,
+                                                                  .state = ENGINE_TASK_FAILED,
+                                                                  .actor = "op",
+                                                                  .reason = "enough"}});
+    bench_apply(&bench, &(struct engine_command){.kind = ENGINE_DROP});
+    bench_immediate(&bench);
+    bench_load(&bench, 0, 4);
+    bench_held(&bench, 1, 0, 4, 72, NULL, 0);
+    bench_submit(&bench, 0, &spec);
+    bench_cut(&bench);
+    ck_assert_uint_eq(bench_effects(&bench, ENGINE_DISPATCH), 1);
+}
+END_TEST
+
 START_TEST(a_draining_worker_gets_nothing_more_and_finishes_what_it_has)
 {
     struct id id = leased();
@@ -333,6 +356,7 @@ Suite *session_suite(void)
     tcase_add_test(tcase, a_task_whose_workers_are_lost_three_times_has_failed);
     tcase_add_test(tcase, a_newer_stream_of_the_same_worker_wins);
     tcase_add_test(tcase, a_declined_lease_goes_back_and_costs_nothing);
+    tcase_add_test(tcase, credit_comes_back_of_a_lease_that_was_closed_before_it_was_durable);
     tcase_add_test(tcase, a_draining_worker_gets_nothing_more_and_finishes_what_it_has);
     tcase_add_test(tcase, workers_are_listed_with_what_they_offer);
     tcase_add_test(
