@@ -81,7 +81,7 @@ static void bump(struct world *world, void *data)
         return;
     }
     claim->won = claim->forced || shard->owner == claim->controller->number || shard->owner < 0 ||
-                 shard->lease_until <= world->now;
+                 shard->lease_until <= db_now(world);
     if (claim->won) {
         check_takeover(world);
         db_check_findable(world, claim->shard);
@@ -89,8 +89,10 @@ static void bump(struct world *world, void *data)
         shard->owner = claim->controller->number;
         if (world->seed % 3 == 0) /* else owners are never thought to be killed by a task */
             shard->unclean++;
-        shard->lease_until = world->now + TTL_US;
+        shard->lease_until = db_now(world) + TTL_US;
         claim->row = *shard;
+        claim->row.clock = MAX_OF(shard->clock, db_now(world));
+        world->hits[HIT_RELAY_AHEAD] += shard->logged > shard->event_acked;
         world->takeovers++;
     }
     sim_at(world, net_delay(world), &claim->controller->node, answered, claim);
@@ -159,7 +161,7 @@ static void renew(struct world *world, void *data)
 
         renewal->ok[i] = shard->epoch == renewal->epochs[i];
         if (renewal->ok[i])
-            shard->lease_until = world->now + TTL_US;
+            shard->lease_until = db_now(world) + TTL_US;
     }
     sim_at(world, net_delay(world), &renewal->controller->node, renewed, renewal);
 }
@@ -202,8 +204,10 @@ void host_claims(struct controller *controller)
     for (uint16_t i = 0; i < SHARDS; i++) {
         struct held_shard *held = &controller->shards[i];
 
-        if (held->epoch && world->now >= held->valid_until && world->bug != BUG_NO_FENCE_EPOCH)
+        if (held->epoch && world->now >= held->valid_until && world->bug != BUG_NO_FENCE_EPOCH) {
+            world->hits[HIT_SILENCED]++;
             host_drop(controller, i);
+        }
         if (!held->epoch && !held->loading && world->now >= controller->next_claim)
             claim_shard(controller, i, false);
     }

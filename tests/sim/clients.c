@@ -117,6 +117,7 @@ static void arrive(struct world *world, void *data)
     /* A shard whose lease may be over answers nobody. */
     if (engine_owns(controller->engine, op->shard) && !host_may_act(controller, op->shard))
         return;
+    world->hits[HIT_NOT_OWNER] += !engine_owns(controller->engine, op->shard);
     sim_log(world, "op of %s kind %d at c%d, owned %d", sim_id(&op->subject), (int)op->kind,
             call->controller, engine_owns(controller->engine, op->shard));
     host_apply(controller, &command);

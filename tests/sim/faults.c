@@ -61,6 +61,16 @@ static void db_away(struct world *world)
     sim_at(world, sim_below(world, 8 * SECOND), NULL, db_back, NULL);
 }
 
+/* The time of the database is another, as after a failover to a machine whose clock is wrong. */
+static void jump_clock(struct world *world)
+{
+    int64_t by = sim_below(world, 25 * SECOND) - 8 * SECOND;
+
+    sim_log(world, "the clock of the database jumps by %lld us", (long long)by);
+    world->hits[by > 0 ? HIT_CLOCK_FORWARD : HIT_CLOCK_BACK]++;
+    world->db.clock_skew += by;
+}
+
 static void break_stream(struct world *world)
 {
     struct worker_node *worker = some_worker(world);
@@ -147,6 +157,7 @@ void faults_start(struct world *world)
     p->batch_fail_us = rate(world, 30);
     p->db_break_us = rate(world, 50);
     p->db_away_us = sim_chance(world, 25) ? 20 * SECOND + sim_below(world, 30 * SECOND) : 0;
+    p->clock_us = rate(world, 30);
     p->stream_us = rate(world, 60);
     p->worker_crash_us = workers ? rate(world, 50) : 0;
     p->worker_pause_us = workers ? rate(world, 40) : 0;
@@ -160,6 +171,7 @@ void faults_start(struct world *world)
     add(world, p->takeover_us, takeover);
     add(world, p->db_break_us, db_break);
     add(world, p->db_away_us, db_away);
+    add(world, p->clock_us, jump_clock);
     add(world, p->stream_us, break_stream);
     add(world, p->worker_crash_us, crash_worker);
     add(world, p->worker_pause_us, pause_worker);

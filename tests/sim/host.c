@@ -79,6 +79,7 @@ static void release(struct controller *controller, const struct engine_effect *e
         break;
     case ENGINE_RESULT_ACK:
     case ENGINE_STALE:
+        world->hits[HIT_STALE] += e->kind == ENGINE_STALE;
         send_down(controller, e->answer.stream,
                   (struct down){.kind = e->kind == ENGINE_STALE ? DOWN_STALE : DOWN_ACK,
                                 .task = e->answer.task,
@@ -185,8 +186,10 @@ static void drop_silenced(struct controller *controller, const struct flight *fl
         uint16_t shard = flight->batch.shards[i].shard;
 
         if (controller->shards[shard].epoch == flight->epochs[shard] &&
-            !host_may_act(controller, shard) && controller->world->bug != BUG_NO_FENCE_EPOCH)
+            !host_may_act(controller, shard) && controller->world->bug != BUG_NO_FENCE_EPOCH) {
+            controller->world->hits[HIT_SILENCED]++;
             host_drop(controller, shard);
+        }
     }
 }
 
@@ -247,6 +250,7 @@ static void executed(struct world *world, void *data)
         flight->ok = db_commit(world, &flight->batch, sending->shift);
     sim_log(world, "db: batch of c%d %s (%u rows)", controller->number,
             flight->ok ? "committed" : "refused", flight->batch.rows);
+    world->hits[HIT_LATE_COMMIT] += flight->ok && !listens;
     db_done(flight);
     sim_at(world, net_delay(world), &controller->node, replied, sending);
 }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sim [--seeds N] [--seed S] [--bug NAME] [--verbose] [--expect-failure]
- * Runs N worlds from seed S on. Exit 1 and the seed when one fails; with --expect-failure exit 1
- * when none does.
+ * sim [--seeds N] [--seed S] [--jobs N] [--bug NAME] [--verbose] [--expect-failure] [--expect-all]
+ * Runs N worlds from seed S on, in so many processes. Exit 1 and the seed when one fails; with
+ * --expect-failure exit 1 when none does. --expect-all tells how often what is hard to reach has
+ * happened, and exits with 1 when some of it never did. --nightly runs until one fails, from a
+ * random seed on or from the one that is given.
  */
 #include "base/text.h"
 #include "sim.h"
 
 #define SEEDS_DEFAULT 100
 #define SEEDS_MAX 100000000
+#define JOBS_MAX 64
+#define NIGHTLY_SEEDS 10000      /* between two lines of progress */
 #define QUIET_US (2000 * SECOND) /* after the faults, until all must have ended */
 
 const char *const BUG_NAMES[BUGS] = {
@@ -162,80 +166,161 @@ static bool world_run(struct world *world)
     return !world->failure[0];
 }
 
+bool sim_seed(uint64_t seed, enum bug bug, bool verbose, struct totals *totals)
+{
+    struct world *world = mem_zalloc(sizeof(*world));
+    bool ok;
+
+    world->verbose = verbose;
+    world_init(world, seed, bug);
+    ok = world_run(world);
+    totals->seeds++;
+    totals->commits += world->commits;
+    totals->takeovers += world->takeovers;
+    totals->starts += world->starts;
+    totals->results += world->results;
+    totals->failures += !ok;
+    for (int i = 0; i < HITS; i++)
+        totals->hits[i] += world->hits[i];
+    if (!ok) {
+        printf("seed %llu, bug %s, at %.6f s: %s\n", (unsigned long long)seed, BUG_NAMES[bug],
+               (double)(world->now - START_US) / (double)SECOND, world->failure);
+        printf("replay: sim --seed %llu --seeds 1 --verbose%s%s\n", (unsigned long long)seed,
+               bug ? " --bug " : "", bug ? BUG_NAMES[bug] : "");
+        fflush(stdout);
+    }
+    world_fini(world);
+    free(world);
+    return ok;
+}
+
 struct options {
-    uint64_t seed, seeds;
+    uint64_t seed, seeds, jobs;
     enum bug bug;
-    bool verbose, expect_failure;
+    bool verbose, expect_failure, expect_all, nightly;
 };
+
+static bool parse_bug(const char *name, enum bug *ret)
+{
+    unsigned bug = 0;
+
+    while (bug < BUGS && strcmp(BUG_NAMES[bug], name) != 0)
+        bug++;
+    *ret = (enum bug)bug;
+    return bug < BUGS;
+}
+
+static bool parse_flag(const char *name, struct options *options)
+{
+    const struct {
+        const char *name;
+        bool *flag;
+    } flags[] = {{"--verbose", &options->verbose},
+                 {"--expect-failure", &options->expect_failure},
+                 {"--expect-all", &options->expect_all},
+                 {"--nightly", &options->nightly}};
+
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
+        if (strcmp(flags[i].name, name) == 0)
+            return *flags[i].flag = true;
+    }
+    return false;
+}
 
 static bool parse(int argc, char **argv, struct options *options)
 {
     for (int i = 1; i < argc; i++) {
-        bool more = i + 1 < argc;
+        bool ok;
 
-        if (strcmp(argv[i], "--verbose") == 0) {
-            options->verbose = true;
-        } else if (strcmp(argv[i], "--expect-failure") == 0) {
-            options->expect_failure = true;
-        } else if (strcmp(argv[i], "--seed") == 0 && more) {
-            if (!text_to_u64(argv[++i], &options->seed))
-                return false;
-        } else if (strcmp(argv[i], "--seeds") == 0 && more) {
-            if (!text_to_u64(argv[++i], &options->seeds) || options->seeds > SEEDS_MAX)
-                return false;
-        } else if (strcmp(argv[i], "--bug") == 0 && more) {
-            const char *name = argv[++i];
-            unsigned bug = 0;
-
-            while (bug < BUGS && strcmp(BUG_NAMES[bug], name) != 0)
-                bug++;
-            if (bug == BUGS)
-                return false;
-            options->bug = (enum bug)bug;
-        } else {
+        if (parse_flag(argv[i], options))
+            continue;
+        if (i + 1 == argc)
             return false;
-        }
+        if (strcmp(argv[i], "--seed") == 0)
+            ok = text_to_u64(argv[++i], &options->seed);
+        else if (strcmp(argv[i], "--seeds") == 0)
+            ok = text_to_u64(argv[++i], &options->seeds) && options->seeds <= SEEDS_MAX;
+        else if (strcmp(argv[i], "--jobs") == 0)
+            ok = text_to_u64(argv[++i], &options->jobs) && options->jobs >= 1 &&
+                 options->jobs <= JOBS_MAX;
+        else if (strcmp(argv[i], "--bug") == 0)
+            ok = parse_bug(argv[++i], &options->bug);
+        else
+            ok = false;
+        if (!ok)
+            return false;
     }
-    return true;
+    return !(options->verbose && options->jobs > 1);
+}
+
+static void tell_totals(const struct totals *totals, uint64_t seed)
+{
+    printf("%llu seeds from %llu: %llu commits, %llu takeovers, %llu starts, %llu results\n",
+           (unsigned long long)totals->seeds, (unsigned long long)seed,
+           (unsigned long long)totals->commits, (unsigned long long)totals->takeovers,
+           (unsigned long long)totals->starts, (unsigned long long)totals->results);
+}
+
+/* True when each has happened. */
+static bool tell_hits(const struct totals *totals)
+{
+    bool all = true;
+
+    for (int i = 0; i < HITS; i++) {
+        printf("%12llu  %s\n", (unsigned long long)totals->hits[i], HIT_NAMES[i]);
+        all = all && totals->hits[i];
+    }
+    if (!all)
+        printf("what never happened was not tested\n");
+    return all;
+}
+
+/* Until one fails or somebody stops it. Where it began is in its lines, each seed replays alone. */
+static int nightly(const struct options *options)
+{
+    uint64_t seed = options->seed;
+    struct totals totals = {0};
+
+    if (!seed) {
+        FILE *file = fopen("/dev/urandom", "rb");
+        uint32_t start = 1;
+
+        if (!file || fread(&start, sizeof(start), 1, file) != 1)
+            fprintf(stderr, "no random start\n");
+        if (file)
+            fclose(file);
+        seed = (uint64_t)start << 24 | 1;
+    }
+    for (;; seed += NIGHTLY_SEEDS) {
+        if (!many_run(seed, NIGHTLY_SEEDS, options->jobs, options->bug, &totals))
+            return EXIT_FAILURE;
+        tell_totals(&totals, seed);
+        fflush(stdout);
+    }
 }
 
 int main(int argc, char **argv)
 {
-    struct options options = {.seed = 1, .seeds = SEEDS_DEFAULT};
-    uint64_t commits = 0, takeovers = 0, starts = 0, results = 0;
+    struct options options = {.seeds = SEEDS_DEFAULT, .jobs = 1};
+    struct totals totals = {0};
+    bool ok = true;
 
     if (!parse(argc, argv, &options)) {
-        fprintf(stderr, "usage: sim [--seeds N] [--seed S] [--bug NAME] [--verbose] "
-                        "[--expect-failure]\n");
+        fprintf(stderr, "usage: sim [--seeds N] [--seed S] [--jobs N] [--bug NAME] [--verbose] "
+                        "[--expect-failure] [--expect-all] [--nightly]\n");
         return 2;
     }
-    for (uint64_t i = 0; i < options.seeds; i++) {
-        struct world *world = mem_zalloc(sizeof(*world));
-        bool ok;
-
-        world->verbose = options.verbose;
-        world_init(world, options.seed + i, options.bug);
-        ok = world_run(world);
-        commits += world->commits;
-        takeovers += world->takeovers;
-        starts += world->starts;
-        results += world->results;
-        if (!ok) {
-            printf("seed %llu, bug %s, at %.6f s: %s\n", (unsigned long long)world->seed,
-                   BUG_NAMES[options.bug], (double)(world->now - START_US) / (double)SECOND,
-                   world->failure);
-            printf("replay: sim --seed %llu --seeds 1 --verbose%s%s\n",
-                   (unsigned long long)world->seed, options.bug ? " --bug " : "",
-                   options.bug ? BUG_NAMES[options.bug] : "");
-        }
-        world_fini(world);
-        free(world);
-        if (!ok)
-            return options.expect_failure ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (options.nightly)
+        return nightly(&options);
+    options.seed = options.seed ? options.seed : 1;
+    if (options.jobs > 1) {
+        ok = many_run(options.seed, options.seeds, options.jobs, options.bug, &totals);
+    } else {
+        for (uint64_t i = 0; ok && i < options.seeds; i++)
+            ok = sim_seed(options.seed + i, options.bug, options.verbose, &totals);
     }
-    printf("%llu seeds from %llu: %llu commits, %llu takeovers, %llu starts, %llu results\n",
-           (unsigned long long)options.seeds, (unsigned long long)options.seed,
-           (unsigned long long)commits, (unsigned long long)takeovers, (unsigned long long)starts,
-           (unsigned long long)results);
-    return options.expect_failure ? EXIT_FAILURE : EXIT_SUCCESS;
+    tell_totals(&totals, options.seed);
+    if (ok && options.expect_all && !tell_hits(&totals))
+        return EXIT_FAILURE;
+    return ok != options.expect_failure ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -282,6 +282,7 @@ static void read_key(struct world *world, struct answer *answer)
         const struct engine_key_row *row = &world->db.keys[i].row;
 
         if (id == &row->id && world->bug != BUG_KEY_BLIND) {
+            world->hits[HIT_KEY_READ]++;
             answer->command.key_row.found = true;
             answer->command.key_row.id = row->id;
             answer->command.key_row.is_run = row->is_run;
@@ -305,8 +306,12 @@ static void deliver(struct world *world, void *data)
 {
     struct answer *answer = data;
 
+    if (answer->effect.kind == ENGINE_REFILL && answer->command.refill_rows.tasks_len) {
+        world->hits[HIT_REFILL]++;
+        world->hits[HIT_REFILL_OVERTAKEN] +=
+            world->db.shards[answer->effect.refill.shard].seq > answer->command.refill_rows.seq;
+    }
     host_apply(answer->controller, &answer->command);
-    (void)world;
 }
 
 static void arrive(struct world *world, void *data)

@@ -60,6 +60,40 @@ enum bug {
 };
 extern const char *const BUG_NAMES[BUGS];
 
+/* What the model of the protocol leaves out: each must happen, or the seeds prove nothing of it. */
+enum hit {
+    HIT_SHARDS_IN_BATCH,
+    HIT_STEP_IN_BATCH,
+    HIT_JOURNAL_TRIMMED,
+    HIT_CARRIED,
+    HIT_CARRIED_OVER_TAKEOVER,
+    HIT_RETRY,
+    HIT_FAILURES_SPENT,
+    HIT_LOST,
+    HIT_LOST_LIMIT,
+    HIT_GRACE_OVER,
+    HIT_ATTEMPT_TIMEOUT,
+    HIT_BURNT,
+    HIT_SUSPECT,
+    HIT_CONTROLLER_LOST,
+    HIT_EVENTS_ACKED,
+    HIT_RELAY_AHEAD,
+    HIT_PARKED_READY,
+    HIT_PARKED_DUE,
+    HIT_UNPARKED,
+    HIT_REFILL,
+    HIT_REFILL_OVERTAKEN,
+    HIT_SILENCED,
+    HIT_CLOCK_FORWARD,
+    HIT_CLOCK_BACK,
+    HIT_KEY_READ,
+    HIT_NOT_OWNER,
+    HIT_LATE_COMMIT,
+    HIT_STALE,
+    HITS
+};
+extern const char *const HIT_NAMES[HITS];
+
 struct world;
 typedef void (*sim_fn)(struct world *world, void *data);
 
@@ -140,7 +174,8 @@ struct db {
     uint32_t queues_len;
     struct db_lease *leases;
     uint32_t leases_len, leases_cap;
-    bool away; /* answers nobody */
+    bool away;          /* answers nobody */
+    int64_t clock_skew; /* of its clock against the simulator's */
 };
 
 /* ---- a controller ---- */
@@ -262,7 +297,7 @@ struct ghost_task {
 struct profile { /* which faults this seed has; rates are mean times between, 0 = never */
     int64_t crash_us, pause_us, takeover_us, batch_fail_us, db_break_us, db_away_us;
     int64_t stream_us, worker_crash_us, worker_pause_us, cut_us;
-    int64_t double_result, late_commit, slow, break_at_take; /* percent */
+    int64_t clock_us, double_result, late_commit, slow, break_at_take; /* percent */
 };
 
 struct world {
@@ -291,6 +326,7 @@ struct world {
     struct engine_config config;
     char failure[256]; /* "" = none */
     uint64_t commits, takeovers, starts, results;
+    uint64_t hits[HITS];
 };
 
 /* world.c */
@@ -304,6 +340,19 @@ void sim_log(struct world *world, const char *fmt, ...) PRINTF_LIKE(2, 3);
 const char *sim_id(const struct id *id); /* the last 6 digits; a few static buffers */
 bool world_step(struct world *world);    /* false: nothing more will happen */
 int64_t net_delay(struct world *world);
+static inline int64_t db_now(const struct world *world)
+{
+    return world->now + world->db.clock_skew;
+}
+
+/* main.c, many.c */
+struct totals {
+    uint64_t seeds, commits, takeovers, starts, results, failures;
+    uint64_t hits[HITS];
+};
+bool sim_seed(uint64_t seed, enum bug bug, bool verbose, struct totals *totals);
+/* Seeds from one on, by so many processes. False: one has failed and is told. */
+bool many_run(uint64_t seed, uint64_t seeds, uint64_t jobs, enum bug bug, struct totals *totals);
 
 /* limits.c */
 void sim_limits(uint32_t bits, struct engine_spec *spec); /* from a table that stays */

@@ -169,6 +169,26 @@ static void succeed(struct world *world, const struct engine_task_success *succe
     world->results++;
 }
 
+static void count_close(struct world *world, const struct db_task *task,
+                        const struct engine_task_change *next)
+{
+    const struct engine_task_change *was = &task->row.change;
+    const struct db_lease *open = db_open_lease(world, task);
+    bool failed = next->state == ENGINE_TASK_FAILED, more = next->failures > was->failures;
+
+    world->hits[HIT_RETRY] += more && next->state == ENGINE_TASK_RETRYING;
+    world->hits[HIT_FAILURES_SPENT] += more && failed;
+    world->hits[HIT_ATTEMPT_TIMEOUT] += more && !next->closed_by_report;
+    world->hits[HIT_LOST] += next->lost > was->lost;
+    world->hits[HIT_LOST_LIMIT] += failed && str_eq(next->failure.code, "WORKER_LOST");
+    world->hits[HIT_CONTROLLER_LOST] += failed && str_eq(next->failure.code, "CONTROLLER_LOST");
+    world->hits[HIT_GRACE_OVER] += next->lost > was->lost && open &&
+                                   open->lease.epoch < world->db.shards[id_shard(&next->id)].epoch;
+    world->hits[HIT_BURNT] += next->attempt > was->attempt && !more && next->lost == was->lost &&
+                              !next->closed_by_report &&
+                              !engine_task_state_is_terminal(next->state);
+}
+
 static void update(struct world *world, const struct engine_task_change *next)
 {
     struct db_task *task = live(world, &next->id);
@@ -182,6 +202,7 @@ static void update(struct world *world, const struct engine_task_change *next)
         sim_fail(world, "I7: task %s: numbers go back", sim_id(&next->id));
     if (change->cancel.at_us && !next->cancel.at_us)
         sim_fail(world, "I5: task %s: a cancel is forgotten", sim_id(&next->id));
+    count_close(world, task, next);
     if (next->closed_by_report && next->attempt > change->attempt)
         check_report(world, task, next->attempt, &next->worker);
     if (next->lost > change->lost && next->attempt < 32)
@@ -280,6 +301,9 @@ static void lease(struct world *world, const struct engine_shard_batch *batch,
             sim_fail(world, "I5: task %s is leased after its cancel was acknowledged",
                      sim_id(&lease->task));
         task->leased = lease->attempt;
+    } else {
+        world->hits[HIT_CARRIED]++;
+        world->hits[HIT_CARRIED_OVER_TAKEOVER] += lease->epoch != batch->epoch;
     }
     assert(db->leases_len < db->leases_cap);
     db->leases[db->leases_len++] = (struct db_lease){*lease, batch->seq};
@@ -306,6 +330,7 @@ static void trim_journal(struct world *world, uint16_t shard)
             sim_fail(world, "P1: the journal loses the open lease of task %s",
                      sim_id(&lease->lease.task));
     }
+    world->hits[HIT_JOURNAL_TRIMMED] += kept < db->leases_len;
     db->leases_len = kept;
 }
 
@@ -323,12 +348,14 @@ static void parked(struct world *world, const struct engine_shard_batch *batch)
                      sim_id(&row->id));
         else
             task->row.parked = 0;
+        world->hits[HIT_UNPARKED]++;
     }
     for (uint32_t i = 0; i < batch->parked_add_len; i++) {
         const struct engine_parked *row = &batch->parked_add[i];
         struct db_task *task = db_task(world, &row->id);
         struct db_run *run = db_run(world, &row->id);
 
+        world->hits[row->reason == ENGINE_PARKED_READY ? HIT_PARKED_READY : HIT_PARKED_DUE]++;
         if (run && !run->row.parked) {
             run->row.parked = true;
         } else if (!task || task->row.parked) {
@@ -437,6 +464,7 @@ static void events(struct world *world, const struct engine_shard_batch *batch)
                 event->attempt, event->reason);
     }
     shard->event_next = batch->event_next;
+    world->hits[HIT_EVENTS_ACKED] += batch->event_acked > shard->event_acked;
     shard->event_acked = MAX_OF(shard->event_acked, batch->event_acked);
 }
 
@@ -456,8 +484,9 @@ static void write_shard(struct world *world, const struct engine_shard_batch *ba
 
     shard->seq = batch->seq - seq_shift;
     shard->clock = MAX_OF(shard->clock, batch->clock_us);
-    shard->lease_until = world->now + TTL_US;
+    shard->lease_until = db_now(world) + TTL_US;
     shard->unclean = batch->unclean;
+    world->hits[HIT_SUSPECT] += !id_is_nil(&batch->suspect);
     shard->suspect = batch->suspect;
     events(world, batch);
     runs(world, batch);
@@ -469,8 +498,10 @@ static void write_shard(struct world *world, const struct engine_shard_batch *ba
     for (uint32_t i = 0; i < batch->tasks_update_len; i++)
         update(world, &batch->tasks_update[i]);
     for (uint32_t i = 0; i < batch->tasks_insert_len; i++) {
-        if (!id_is_nil(&batch->tasks_insert[i].run))
-            check_needs(world, &batch->tasks_insert[i]);
+        if (id_is_nil(&batch->tasks_insert[i].run))
+            continue;
+        world->hits[HIT_STEP_IN_BATCH] += batch->tasks_succeed_len > 0;
+        check_needs(world, &batch->tasks_insert[i]);
     }
     keys(world, batch);
     parked(world, batch);
@@ -492,5 +523,6 @@ bool db_commit(struct world *world, const struct engine_batch *batch, const uint
     for (uint32_t i = 0; i < batch->shards_len; i++)
         write_shard(world, &batch->shards[i], seq_shift[batch->shards[i].shard]);
     world->commits++;
+    world->hits[HIT_SHARDS_IN_BATCH] += batch->shards_len > 1;
     return true;
 }
