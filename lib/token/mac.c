@@ -1,59 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* SHA256_Init and its like are old in OpenSSL 3, but EVP has no context that is copied without an
+ * allocation. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include "base/slice.h"
 #include "token_internal.h"
 
-/* Keying a context costs more than the MAC of a token, and one process has one key: the last keyed
- * context of each thread is kept. */
+#define INNER_PAD 0x36 /* RFC 2104, section 2 */
+#define OUTER_PAD 0x5c
+_Static_assert(CLUSTER_KEY_BYTES <= SHA256_CBLOCK, "a longer key would have to be hashed first");
+
+/*
+ * HMAC-SHA-256 from the two states that hold the padded keys: a task costs two MACs, and of an
+ * EVP_MAC most is allocating and copying contexts, not hashing. One process has one key: the last
+ * keyed states of each thread are kept.
+ */
 struct keyed {
-    EVP_MAC_CTX *context;
+    SHA256_CTX inner, outer;
     uint8_t key[CLUSTER_KEY_BYTES];
+    bool is_set;
 };
 static _Thread_local struct keyed cached;
 
 static void require(int ok)
 {
     if (ok != 1)
-        abort(); /* libcrypto without HMAC-SHA-256, or out of memory */
+        abort(); /* libcrypto without SHA-256 */
 }
 
-static EVP_MAC_CTX *keyed_context(const struct cluster_key *key)
+static void start(SHA256_CTX *state, const struct cluster_key *key, uint8_t pad)
 {
-    if (!cached.context) {
-        EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-        OSSL_PARAM digest[] = {{"digest", OSSL_PARAM_UTF8_STRING, "SHA256", 6, 0},
-                               {NULL, 0, NULL, 0, 0}};
+    uint8_t block[SHA256_CBLOCK];
 
-        require(mac != NULL);
-        cached.context = EVP_MAC_CTX_new(mac);
-        EVP_MAC_free(mac);
-        require(cached.context != NULL);
-        require(EVP_MAC_CTX_set_params(cached.context, digest));
-    } else if (CRYPTO_memcmp(cached.key, key->bytes, sizeof(cached.key)) == 0) {
-        require(EVP_MAC_init(cached.context, NULL, 0, NULL)); /* again with the same key */
-        return cached.context;
-    }
-    require(EVP_MAC_init(cached.context, key->bytes, sizeof(key->bytes), NULL));
-    memcpy(cached.key, key->bytes, sizeof(cached.key));
-    return cached.context;
+    memset(block, pad, sizeof(block));
+    for (size_t i = 0; i < sizeof(key->bytes); i++)
+        block[i] ^= key->bytes[i];
+    require(SHA256_Init(state));
+    require(SHA256_Update(state, block, sizeof(block)));
+    OPENSSL_cleanse(block, sizeof(block));
 }
 
-static void update(EVP_MAC_CTX *context, const void *data, size_t len)
+static const struct keyed *keyed_of(const struct cluster_key *key)
+{
+    if (cached.is_set && CRYPTO_memcmp(cached.key, key->bytes, sizeof(cached.key)) == 0)
+        return &cached;
+    start(&cached.inner, key, INNER_PAD);
+    start(&cached.outer, key, OUTER_PAD);
+    memcpy(cached.key, key->bytes, sizeof(cached.key));
+    cached.is_set = true;
+    return &cached;
+}
+
+static void update(SHA256_CTX *state, const void *data, size_t len)
 {
     if (len > 0)
-        require(EVP_MAC_update(context, data, len));
+        require(SHA256_Update(state, data, len));
 }
 
 void token__mac(const struct cluster_key *key, const char *label, const struct slice *parts,
                 size_t n, uint8_t out[MAC_BYTES])
 {
-    EVP_MAC_CTX *context = keyed_context(key);
-    size_t len;
+    const struct keyed *keyed = keyed_of(key);
+    SHA256_CTX state = keyed->inner;
+    uint8_t inner[SHA256_DIGEST_LENGTH];
 
-    update(context, label, strlen(label) + 1);
+    update(&state, label, strlen(label) + 1);
     for (size_t i = 0; i < n; i++) {
         uint64_t part_len = parts[i].len;
         uint8_t prefix[8];
@@ -61,9 +76,11 @@ void token__mac(const struct cluster_key *key, const char *label, const struct s
         /* With its length before it, no byte can move from one part to the next. */
         for (int byte = 0; byte < 8; byte++)
             prefix[byte] = (uint8_t)(part_len >> (8 * byte));
-        update(context, prefix, sizeof(prefix));
-        update(context, parts[i].data, parts[i].len);
+        update(&state, prefix, sizeof(prefix));
+        update(&state, parts[i].data, parts[i].len);
     }
-    require(EVP_MAC_final(context, out, &len, MAC_BYTES));
-    require(len == MAC_BYTES);
+    require(SHA256_Final(inner, &state));
+    state = keyed->outer;
+    update(&state, inner, sizeof(inner));
+    require(SHA256_Final(out, &state));
 }

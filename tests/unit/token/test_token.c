@@ -44,6 +44,26 @@ START_TEST(lease_token_comes_back_whole)
 }
 END_TEST
 
+/* Computed by Python's hmac: tokens outlive the program that made them. */
+START_TEST(macs_are_those_of_hmac_sha256)
+{
+    static const uint8_t mac[] = {0xca, 0x04, 0x75, 0xc7, 0x99, 0xc1, 0xd8, 0x1c,
+                                  0x90, 0x1d, 0x7b, 0xec, 0xbc, 0x83, 0xb3, 0xec};
+    struct lease_token in = {0};
+    uint8_t data[LEASE_TOKEN_BYTES];
+    char text[API_KEY_TEXT_BYTES];
+    size_t len;
+
+    for (int again = 0; again < 2; again++) {
+        lease_token_sign(&OTHER, &in, data, &len); /* the key changes to and fro */
+        lease_token_sign(&KEY, &in, data, &len);
+        ck_assert_mem_eq(data + len - sizeof mac, mac, sizeof mac);
+    }
+    service_credential_make(&KEY, text);
+    ck_assert_str_eq(text, "ps_farPJs-hbIi4wr80vEXurM7viJqQrQjt7jnYsMjcupc");
+}
+END_TEST
+
 START_TEST(any_changed_bit_or_length_is_refused)
 {
     struct lease_token in = sample(), out = {.epoch = 99};
@@ -227,6 +247,7 @@ int main(void)
     int failed;
 
     tcase_add_test(tc, lease_token_comes_back_whole);
+    tcase_add_test(tc, macs_are_those_of_hmac_sha256);
     tcase_add_test(tc, any_changed_bit_or_length_is_refused);
     tcase_add_test(tc, page_token_is_bound_to_its_filter_and_key);
     tcase_add_test(tc, page_token_has_limits);
