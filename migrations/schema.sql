@@ -341,7 +341,8 @@ CREATE TABLE public.log_chunk (
     raw_bytes integer NOT NULL,
     run_id uuid,
     step text,
-    data bytea NOT NULL
+    data bytea NOT NULL,
+    kinds integer DEFAULT '-1'::integer NOT NULL
 )
 PARTITION BY RANGE (task_id);
 ALTER TABLE ONLY public.log_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
@@ -351,6 +352,12 @@ ALTER TABLE ONLY public.log_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
 --
 
 COMMENT ON TABLE public.log_chunk IS 'Lines of one attempt, in order. lines is smaller than last_seq - first_seq + 1 where the sender left a gap.';
+
+--
+-- Name: COLUMN log_chunk.kinds; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.log_chunk.kinds IS 'Levels (bits 0 to 4) and streams (bits 8 to 10) of its lines; -1 = not known, may be any.';
 
 --
 -- Name: log_source; Type: TABLE; Schema: public; Owner: -

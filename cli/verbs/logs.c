@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `plankton logs`: the lines of a run, of one of its steps, or of a task; as they come with -f. */
 #include "../cli.h"
+#include <inttypes.h>
 #include "base/text.h"
 #include "client/output.h"
 #include "plankton/v1/plan_api.rpc.h"
@@ -10,11 +11,12 @@
 #include "verbs.h"
 
 #define LINES_MAX 10000 /* of one page */
+#define CONTEXT_MAX 20
 
 struct logs_settings {
-    const char *step;
-    int64_t last, attempt;
-    bool follow, time;
+    const char *step, *search, *level, *stream;
+    int64_t last, attempt, context;
+    bool follow, time, ignore_case;
 };
 
 static const struct option logs_options[] = {
@@ -28,6 +30,16 @@ static const struct option logs_options[] = {
      "only this attempt (of a task or step)", 1, INT32_MAX, 0},
     {"time", 't', OPTION_FLAG, offsetof(struct logs_settings, time), NULL,
      "put the time before each line", 0, 0, 0},
+    {"search", 0, OPTION_TEXT, offsetof(struct logs_settings, search), "TEXT",
+     "only lines that hold this text, with attempt and number before each", 0, 0, 0},
+    {"ignore-case", 'i', OPTION_FLAG, offsetof(struct logs_settings, ignore_case), NULL,
+     "with --search: A is a", 0, 0, 0},
+    {"level", 0, OPTION_TEXT, offsetof(struct logs_settings, level), "LEVEL",
+     "with --search: this level (debug, info, warn, error) and graver ones", 0, 0, 0},
+    {"stream", 0, OPTION_TEXT, offsetof(struct logs_settings, stream), "STREAM",
+     "with --search: stdout, stderr or system", 0, 0, 0},
+    {"context", 'C', OPTION_INT, offsetof(struct logs_settings, context), "N",
+     "with --search: N lines before and after", 1, CONTEXT_MAX, 0},
 };
 
 /* The last line shown of each attempt, so that a tail does not repeat it. */
@@ -157,6 +169,75 @@ static enum status print_all(struct logs *logs, struct error *err)
     return STATUS_OK;
 }
 
+static enum status search_page(struct logs *logs, const struct logs_settings *settings,
+                               const char *token, Plankton__V1__LogSearch **ret, struct error *err)
+{
+    Plankton__V1__SearchRunLogsRequest run = PLANKTON__V1__SEARCH_RUN_LOGS_REQUEST__INIT;
+    Plankton__V1__SearchTaskLogsRequest task = PLANKTON__V1__SEARCH_TASK_LOGS_REQUEST__INIT;
+
+    run.run_id = task.task_id = (char *)logs->target.id;
+    run.text = task.text = (char *)settings->search;
+    run.level = task.level = (char *)(settings->level ? settings->level : "");
+    run.stream = task.stream = (char *)(settings->stream ? settings->stream : "");
+    run.ignore_case = task.ignore_case = settings->ignore_case;
+    run.context = task.context = (int32_t)settings->context;
+    run.page_token = task.page_token = (char *)token;
+    task.attempt = logs->attempt;
+    if (logs->target.is_run)
+        return CLIENT_CALL(logs->client, task_logger_search_run_logs, &run, ret, err);
+    return CLIENT_CALL(logs->client, task_logger_search_task_logs, &task, ret, err);
+}
+
+/* Like grep -n: a colon behind the place of a hit, a dash behind that of a line around it. */
+static void print_found(struct logs *logs, const Plankton__V1__LogLine *line, char mark)
+{
+    AUTO(arena_freep) struct arena *scratch = arena_new(0);
+    char time[40] = "";
+
+    if (logs->time) {
+        text_from_unix_us(timestamp_us(line->time), time, sizeof time);
+        printf("%s ", time);
+    }
+    if (logs->steps && *line->step)
+        printf("%s%s%s | ", output_coloured(stdout) ? "\033[36m" : "", line->step,
+               colour_end(stdout));
+    printf("%d.%" PRId64 "%c%s\n", line->attempt, line->seq, mark,
+           printable(stdout, line->text, scratch));
+}
+
+static void print_hit(struct logs *logs, const Plankton__V1__LogHit *hit)
+{
+    if (logs->json) {
+        output_message(&hit->base);
+        return;
+    }
+    for (size_t i = 0; i < hit->n_before; i++)
+        print_found(logs, hit->before[i], '-');
+    print_found(logs, hit->line, ':');
+    for (size_t i = 0; i < hit->n_after; i++)
+        print_found(logs, hit->after[i], '-');
+    if (hit->n_before || hit->n_after)
+        printf("--\n");
+}
+
+static enum status print_search(struct logs *logs, const struct logs_settings *settings,
+                                struct error *err)
+{
+    const char *token = "";
+    Plankton__V1__LogSearch *page;
+
+    do {
+        enum status st = search_page(logs, settings, token, &page, err);
+        if (st != STATUS_OK)
+            return st;
+        for (size_t i = 0; i < page->n_hits; i++)
+            print_hit(logs, page->hits[i]);
+        fflush(stdout);
+        token = page->next_page_token;
+    } while (*token && !logs->client->interrupted);
+    return STATUS_OK;
+}
+
 static enum status tail_once(struct logs *logs, struct error *err)
 {
     Plankton__V1__TailRunLogsRequest run = PLANKTON__V1__TAIL_RUN_LOGS_REQUEST__INIT;
@@ -190,6 +271,19 @@ static enum status tail(struct logs *logs, struct error *err)
     }
 }
 
+/* NULL: the options go together. */
+static const char *misuse(const struct logs *logs, const struct logs_settings *settings)
+{
+    if (logs->target.is_run && logs->attempt)
+        return "--attempt needs a task, or --step";
+    if (settings->search && (settings->follow || settings->last))
+        return "--search does not go with --follow or --last";
+    if (!settings->search &&
+        (settings->ignore_case || settings->level || settings->stream || settings->context))
+        return "--ignore-case, --level, --stream and --context need --search";
+    return NULL;
+}
+
 static int logs_run(struct invocation *in)
 {
     const struct logs_settings *settings = in->settings;
@@ -204,9 +298,14 @@ static int logs_run(struct invocation *in)
     if (st == STATUS_OK)
         st = target_find(&client, in->operands[0], settings->step, &logs.target, &error);
     logs.steps = logs.target.is_run;
-    if (st == STATUS_OK && logs.target.is_run && logs.attempt) {
-        error_set(&error, STATUS_INVALID_ARGUMENT, "--attempt needs a task, or --step");
+    const char *why = misuse(&logs, settings);
+    if (st == STATUS_OK && why) {
+        error_set(&error, STATUS_INVALID_ARGUMENT, "%s", why);
         return command_misused(in, &error);
+    }
+    if (st == STATUS_OK && settings->search) {
+        st = print_search(&logs, settings, &error);
+        return st == STATUS_OK ? 0 : cli_fail(&error);
     }
     if (st == STATUS_OK && settings->last)
         st = print_last(&logs, settings->last, &error);

@@ -32,6 +32,20 @@ static void run_logs(struct rpc_call *call, const Plankton__V1__QueryRunLogsRequ
                    request);
 }
 
+static void search_task_logs(struct rpc_call *call,
+                             const Plankton__V1__SearchTaskLogsRequest *request)
+{
+    query_search_task_logs(((struct api *)rpc_call_service(call))->query, call,
+                           caller_namespace(call), request);
+}
+
+static void search_run_logs(struct rpc_call *call,
+                            const Plankton__V1__SearchRunLogsRequest *request)
+{
+    query_search_run_logs(((struct api *)rpc_call_service(call))->query, call,
+                          caller_namespace(call), request);
+}
+
 static void tail_task_logs(struct rpc_call *call, const Plankton__V1__TailTaskLogsRequest *request)
 {
     query_tail_task_logs(((struct api *)rpc_call_service(call))->query, call,
@@ -93,6 +107,8 @@ void api_register(struct api *api, struct rpc_server *server)
         .relay_events = relay_events,
         .query_task_logs = task_logs,
         .query_run_logs = run_logs,
+        .search_task_logs = search_task_logs,
+        .search_run_logs = search_run_logs,
         .tail_task_logs = tail_task_logs,
         .tail_run_logs = tail_run_logs,
         .query_task_history = task_history,

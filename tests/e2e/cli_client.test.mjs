@@ -240,6 +240,25 @@ test('logs -f shows the last lines once and goes on', async () => {
   assert.deepEqual([got.code, got.out, got.err], [0, 'three\nfour\nfive\n', '']);
 });
 
+test('logs --search prints hits with their places, page after page', async () => {
+  backend.handlers.GetRun = (call, reply) => reply(failure(grpc.status.NOT_FOUND, 'no run', { reason: 'NOT_FOUND' }));
+  backend.handlers.GetTask = (call, reply) => reply(null, task());
+  const asked = [];
+  backend.handlers.SearchTaskLogs = (call, reply) => {
+    const { text, ignore_case, level, stream, context, page_token } = call.request;
+    asked.push([text, ignore_case, level, stream, context, page_token]);
+    reply(null, page_token ? { hits: [{ line: { ...line(90, 'boom again'), attempt: 2 } }] }
+      : { hits: [{ before: [line(6, 'calm')], line: line(7, 'boom'), after: [line(8, 'dust')] }], next_page_token: 'more' });
+  };
+  const got = await plankton(['logs', id, '--search', 'Boom', '-i', '--level', 'warn', '--stream', 'stderr', '-C', '1']);
+  assert.deepEqual([got.code, got.err], [0, '']);
+  assert.match(got.out, /^\d\.6-calm\n\d\.7:boom\n\d\.8-dust\n--\n2\.90:boom again\n$/);
+  assert.deepEqual(asked, [['Boom', true, 'warn', 'stderr', 1, ''], ['Boom', true, 'warn', 'stderr', 1, 'more']]);
+  const misused = await plankton(['logs', id, '--level', 'warn']);
+  assert.equal(misused.code, 2);
+  assert.match(misused.err, /need --search/);
+});
+
 test('an unknown id is said to be neither', async () => {
   backend.handlers.GetRun = backend.handlers.GetTask = (call, reply) => reply(failure(grpc.status.NOT_FOUND, 'none', { reason: 'NOT_FOUND' }));
   const got = await plankton(['logs', id]);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the logger parses. First byte: 0 a LogBlock from the wire, taken, written and read back; 1 a
  * file of the spool, through frames, repair, chunks and JSON; 2 the raw bytes of a chunk of lines;
- * 3 of a chunk of events; 4 compressed bytes; 5 an EventBatch. */
+ * 3 of a chunk of events; 4 compressed bytes; 5 an EventBatch; 6 a text of up to 15 bytes, searched
+ * in a chunk of lines. */
 #include <stdlib.h>
 #include "base/text.h"
 #include "ingest/record.h"
+#include "query/scan.h"
 #include "rpc/rpc.h"
 #include "sinks/json_lines.h"
 #include "store/chunk.h"
@@ -124,6 +126,39 @@ static void try_events(struct slice input)
         require(event.number && !id_is_nil(event_key(&event)));
 }
 
+/* What is found holds the text, and nothing that holds it is left out. */
+static void try_search(struct slice input, struct arena *arena)
+{
+    size_t len = input.len ? (uint8_t)input.data[0] % 16 : 0;
+    struct lines lines = {.count = 0};
+    struct scan_room room = {NULL, 0};
+
+    if (input.len < len + 1)
+        return;
+    struct scan scan = {.order = PAGE_TASK,
+                        .text = {input.data + 1, len},
+                        .levels = LINES_LEVELS,
+                        .streams = LINES_STREAMS,
+                        .since_us = INT64_MIN,
+                        .until_us = INT64_MAX,
+                        .limit = SIZE_MAX};
+    struct slice chunk = {input.data + 1 + len, input.len - 1 - len};
+    while (lines_next_chunk(&chunk, &lines)) {
+        struct scan_hits hits = {.arena = arena};
+        struct line line;
+        size_t n = 0;
+        scan_lines(&scan, &lines, &room, 0, &hits);
+        if (lines.first_us == INT64_MAX)
+            continue;
+        for (struct line_walk walk = lines_walk(&lines); lines_next(&walk, &line);)
+            if (line.unix_us < scan.until_us &&
+                (!len || memmem(line.text.data, line.text.len, scan.text.data, len)))
+                require(n < hits.count && hits.lines[n++].key.seq == line.seq);
+        require(n == hits.count);
+    }
+    scan_room_fini(&room);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena arena;
@@ -134,7 +169,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     arena_init(&arena, 0);
-    switch (data[0] % 6) {
+    switch (data[0] % 7) {
     case 0:
         try_block(input, &arena);
         break;
@@ -152,8 +187,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 4:
         (void)!chunk_open(&arena, input, 1 + size * 7 % 100000, &raw, NULL);
         break;
-    default:
+    case 5:
         try_events(input);
+        break;
+    default:
+        try_search(input, &arena);
     }
     arena_fini(&arena);
     return 0;

@@ -309,6 +309,19 @@ bool lines_next(struct line_walk *walk, struct line *ret)
     return true;
 }
 
+uint32_t lines_kinds(const struct lines *lines)
+{
+    const uint8_t *level = (const uint8_t *)lines->meta.data + lines->meta.len - lines->count;
+    uint32_t kinds = 0;
+
+    for (uint32_t i = 0; i < lines->count; i++) {
+        uint32_t graveness = level[i] >> 4, stream = level[i] & 7;
+        kinds |= LINES_LEVEL_BIT(graveness <= 4 ? graveness : 0);
+        kinds |= LINES_STREAM_BIT(stream <= 2 ? stream : 0);
+    }
+    return kinds;
+}
+
 void lines_skip(struct arena *arena, struct lines *lines, uint32_t n)
 {
     struct line_walk walk = lines_walk(lines);

@@ -77,6 +77,13 @@ void lines_put_record(struct buf *out, const Plankton__V1__LogBlock *block,
 /* payload: with its type byte (RECORD_LINES). */
 bool lines_parse_record(struct slice payload, uint64_t lsn, struct lines *ret);
 
+/* Levels and streams of the lines, a bit each; LINES_KINDS_ALL where it is not known. */
+#define LINES_LEVEL_BIT(level) (UINT32_C(1) << (level))
+#define LINES_STREAM_BIT(stream) (UINT32_C(1) << (8 + (stream)))
+#define LINES_LEVELS UINT32_C(0x1f)
+#define LINES_STREAMS UINT32_C(0x700)
+uint32_t lines_kinds(const struct lines *lines);
+
 /* Drops n < count lines at the front; memory from the arena. */
 void lines_skip(struct arena *arena, struct lines *lines, uint32_t n);
 

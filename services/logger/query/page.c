@@ -71,7 +71,7 @@ static bool is_wanted(const struct page_request *request, const struct page_key 
     return !boundary || page_key_cmp(request->order, key, boundary) * sign < 0;
 }
 
-static struct page_key line_key(const struct lines *lines, const struct line *line)
+struct page_key page_key_of(const struct lines *lines, const struct line *line)
 {
     return (struct page_key){.task = lines->task,
                              .seq = line->seq,
@@ -89,7 +89,7 @@ static size_t take_lines(const struct page_request *request, const struct lines 
     size_t n = 0;
 
     while (lines_next(&walk, &line)) {
-        struct page_key key = line_key(lines, &line);
+        struct page_key key = page_key_of(lines, &line);
         if (is_wanted(request, &key, boundary))
             out[n++] =
                 (struct page_line){key, lines->received_us, lines, line.stream_level, line.text};
@@ -193,7 +193,7 @@ static size_t memory_take(struct page_op *op, const struct line_ref *ref, size_t
     }
     ((struct lines *)memory->lines)[memory->count++] = lines;
     for (struct line_walk walk = lines_walk(&lines); lines_next(&walk, &line);) {
-        struct page_key key = line_key(&lines, &line);
+        struct page_key key = page_key_of(&lines, &line);
         wanted += is_wanted(&op->request, &key, NULL);
     }
     return wanted;
@@ -334,10 +334,8 @@ static struct page_key start_of(const struct page_request *request)
     if (request->has_cursor)
         return request->cursor;
     if (request->back)
-        return (struct page_key){.attempt = INT32_MAX,
-                                 .seq = INT64_MAX,
-                                 .unix_us = INT64_C(250000000000) * 1000000,
-                                 .lsn = INT64_MAX};
+        return (struct page_key){
+            .attempt = INT32_MAX, .seq = INT64_MAX, .unix_us = QUERY_UNIX_US_MAX, .lsn = INT64_MAX};
     return (struct page_key){.unix_us = 0};
 }
 

@@ -38,6 +38,10 @@ void query_task_logs(struct query *query, struct rpc_call *call, uint32_t namesp
                      const Plankton__V1__QueryTaskLogsRequest *request);
 void query_run_logs(struct query *query, struct rpc_call *call, uint32_t namespace_id,
                     const Plankton__V1__QueryRunLogsRequest *request);
+void query_search_task_logs(struct query *query, struct rpc_call *call, uint32_t namespace_id,
+                            const Plankton__V1__SearchTaskLogsRequest *request);
+void query_search_run_logs(struct query *query, struct rpc_call *call, uint32_t namespace_id,
+                           const Plankton__V1__SearchRunLogsRequest *request);
 void query_tail_task_logs(struct query *query, struct rpc_call *call, uint32_t namespace_id,
                           const Plankton__V1__TailTaskLogsRequest *request);
 void query_tail_run_logs(struct query *query, struct rpc_call *call, uint32_t namespace_id,

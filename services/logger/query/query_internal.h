@@ -5,6 +5,8 @@
 #include "query/query.h"
 
 /* Whose lines or events are asked for. */
+#define QUERY_UNIX_US_MAX                                                                          \
+    (INT64_C(250000000000) * 1000000) /* later than any line, and a time for PostgreSQL */
 struct target {
     struct id id;
     bool is_run;
@@ -28,6 +30,7 @@ struct query {
     struct map watches;
     struct list tails;
     size_t watch_count, tail_count;
+    size_t searches; /* under way */
 };
 void watch_add(struct query *query, struct watch *watch, const struct id *id);
 void watch_remove(struct query *query, struct watch *watch); /* idempotent */
@@ -46,6 +49,7 @@ struct page_key {
     uint32_t attempt, index; /* index: of the line within its record */
 };
 int page_key_cmp(enum page_order order, const struct page_key *a, const struct page_key *b);
+struct page_key page_key_of(const struct lines *lines, const struct line *line);
 struct page_line {
     struct page_key key;
     int64_t received_us;

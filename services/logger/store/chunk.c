@@ -177,7 +177,7 @@ static struct slice compress(struct builder *builder, const uint8_t *raw, size_t
 {
     size_t bound = ZSTD_compressBound(len);
     uint8_t *room = mem_alloc(bound);
-    size_t n = ZSTD_compressCCtx(builder->compressor, room, bound, raw, len, COMPRESSION_LEVEL);
+    size_t n = ZSTD_compress2(builder->compressor, room, bound, raw, len);
     struct slice data = {NULL, 0};
 
     /* With room for the bound it cannot fail but for lack of memory. */
@@ -211,6 +211,7 @@ static void cut_lines(struct builder *builder, const struct lines *first, size_t
     for (size_t i = 0; i < n; i++) {
         at = lines_put_chunk(at, &first[i]);
         chunk->lines += first[i].count;
+        chunk->kinds |= lines_kinds(&first[i]);
     }
     chunk->data = compress(builder, raw, raw_bytes);
     free(raw);
@@ -303,6 +304,9 @@ static enum status build(struct builder *builder, struct slice frames, struct er
     builder->compressor = ZSTD_createCCtx();
     if (!builder->compressor)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED, "no memory for the compressor");
+    ZSTD_CCtx_setParameter(builder->compressor, ZSTD_c_compressionLevel, COMPRESSION_LEVEL);
+    ZSTD_CCtx_setParameter(builder->compressor, ZSTD_c_checksumFlag,
+                           1); /* looked at by chunk_open */
     builder->gathered_end = &builder->gathered;
     builder->lines_end = &out->lines;
     builder->events_end = &out->events;

@@ -20,7 +20,7 @@
 struct line_chunk {
     struct line_chunk *next;
     struct id task, run;
-    uint32_t attempt, namespace_id, lines, raw_bytes;
+    uint32_t attempt, namespace_id, lines, raw_bytes, kinds;
     uint64_t first_seq, last_seq, first_lsn, last_lsn;
     int64_t first_us, last_us;
     struct slice step, data;

@@ -80,14 +80,15 @@ enum line_column {
     L_RUN,
     L_STEP,
     L_DATA,
+    L_KINDS,
     LINE_COLUMNS
 };
 
 static void add_lines(struct db_txn *txn, const struct chunks *chunks)
 {
-    static const enum db_kind kinds[LINE_COLUMNS] = {DB_UUID, DB_I32,  DB_I64,  DB_I64,  DB_I64,
-                                                     DB_I64,  DB_TIME, DB_TIME, DB_I32,  DB_I32,
-                                                     DB_I32,  DB_UUID, DB_TEXT, DB_BYTES};
+    static const enum db_kind kinds[LINE_COLUMNS] = {DB_UUID, DB_I32,  DB_I64,  DB_I64,   DB_I64,
+                                                     DB_I64,  DB_TIME, DB_TIME, DB_I32,   DB_I32,
+                                                     DB_I32,  DB_UUID, DB_TEXT, DB_BYTES, DB_I32};
     struct db_array *columns[LINE_COLUMNS];
     struct db_param params[LINE_COLUMNS];
 
@@ -116,6 +117,7 @@ static void add_lines(struct db_txn *txn, const struct chunks *chunks)
         else
             db_array_add_null(columns[L_STEP]);
         db_array_add_slice(columns[L_DATA], chunk->data);
+        db_array_add_i64(columns[L_KINDS], (int32_t)chunk->kinds);
     }
     for (int i = 0; i < LINE_COLUMNS; i++)
         params[i] = db_array_param(columns[i]);

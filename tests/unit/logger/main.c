@@ -16,6 +16,7 @@ int main(void)
     suite_add_tcase(suite, chunk_tcase());
     suite_add_tcase(suite, attempts_tcase());
     suite_add_tcase(suite, page_tcase());
+    suite_add_tcase(suite, scan_tcase());
     suite_add_tcase(suite, json_tcase());
     suite_add_tcase(suite, spool_tcase());
     suite_add_tcase(suite, wandb_tcase());

@@ -11,6 +11,7 @@ TCase *events_tcase(void);
 TCase *chunk_tcase(void);
 TCase *attempts_tcase(void);
 TCase *page_tcase(void);
+TCase *scan_tcase(void);
 TCase *json_tcase(void);
 TCase *spool_tcase(void);
 TCase *wandb_tcase(void);

@@ -36,12 +36,14 @@ select drop_log_partitions(($1::timestamptz at time zone 'UTC')::date);
 -- name: log_chunks_write
 -- One chunk of lines per element.
 insert into log_chunk (task_id, attempt, first_seq, last_seq, first_lsn, last_lsn, first_at, last_at, namespace_id, lines, raw_bytes, run_id,
-                       step, data)
+                       step, data, kinds)
 select u.task_id, u.attempt, u.first_seq, u.last_seq, u.first_lsn, u.last_lsn, u.first_at, u.last_at, u.namespace_id, u.lines, u.raw_bytes,
-       u.run_id, u.step, u.data
+       u.run_id, u.step, u.data, u.kinds
 from unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::timestamptz[],
-            $9::integer[], $10::integer[], $11::integer[], $12::uuid[], $13::text[], $14::bytea[])
-    as u (task_id, attempt, first_seq, last_seq, first_lsn, last_lsn, first_at, last_at, namespace_id, lines, raw_bytes, run_id, step, data);
+            $9::integer[], $10::integer[], $11::integer[], $12::uuid[], $13::text[], $14::bytea[],
+            $15::integer[])
+    as u (task_id, attempt, first_seq, last_seq, first_lsn, last_lsn, first_at, last_at, namespace_id, lines, raw_bytes, run_id, step, data,
+          kinds);
 
 -- name: log_events_write
 -- One chunk of events per element.
@@ -170,6 +172,36 @@ from (
 ) as c
 where c.before <= $6::bigint
 order by c.first_lsn, c.task_id, c.attempt;
+
+-- name: log_task_search
+-- Chunks of a task that may hold lines at (attempt, seq) or behind it, of these times and kinds; those behind chunk (attempt, first_seq).
+select c.task_id, c.attempt, c.first_seq, c.first_at, c.raw_bytes
+from log_chunk c
+where c.task_id = $1::uuid and c.namespace_id = $2::integer and ($3::integer = 0 or c.attempt = $3::integer)
+  and (c.attempt, c.last_seq) >= ($4::integer, $5::bigint) and (c.attempt, c.first_seq) > ($6::integer, $7::bigint)
+  and c.last_at >= $8::timestamptz and c.first_at < $9::timestamptz
+  and c.kinds & $10::integer <> 0 and c.kinds & $11::integer <> 0
+order by c.attempt, c.first_seq
+limit $12::bigint;
+
+-- name: log_run_search
+-- Chunks of a run, or of a step of it, that may hold lines of these times and kinds; those behind a chunk.
+select c.task_id, c.attempt, c.first_seq, c.first_at, c.raw_bytes
+from log_chunk c
+where c.task_id between $1::uuid and $2::uuid and c.run_id = $3::uuid and c.namespace_id = $4::integer
+  and ($5::text is null or c.step = $5::text)
+  and (c.first_at, c.task_id, c.attempt, c.first_seq) > ($6::timestamptz, $7::uuid, $8::integer, $9::bigint)
+  and c.last_at >= $10::timestamptz and c.first_at < $11::timestamptz
+  and c.kinds & $12::integer <> 0 and c.kinds & $13::integer <> 0
+order by c.first_at, c.task_id, c.attempt, c.first_seq
+limit $14::bigint;
+
+-- name: log_chunks_read
+-- These chunks; their tasks lie between $1 and $2.
+select c.task_id, c.attempt, c.namespace_id, c.step, c.raw_bytes, c.data
+from unnest($3::uuid[], $4::integer[], $5::bigint[]) as u (task_id, attempt, first_seq)
+join log_chunk c on c.task_id = u.task_id and c.attempt = u.attempt and c.first_seq = u.first_seq
+where c.task_id between $1::uuid and $2::uuid;
 
 -- name: log_task_coverage
 -- What is stored of each attempt of a task.
