@@ -632,6 +632,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tasks/{task_id}/logs:search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lines that hold a text, in the order of QueryTaskLogs and QueryRunLogs
+         * @description Lines that hold a text, in the order of QueryTaskLogs and QueryRunLogs. A call reads for two seconds at most and then says
+         *     stopped_early; so many at once as the logger searches (4) the next is refused with RESOURCE_EXHAUSTED and asked to come again.
+         */
+        get: operations["TaskLogger_SearchTaskLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/logs:search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** SearchRunLogs */
+        get: operations["TaskLogger_SearchRunLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tasks/{task_id}/history": {
         parameters: {
             query?: never;
@@ -1441,6 +1479,23 @@ export interface components {
             /** @description Opaque resume point. */
             eventId: string;
             lines: components["schemas"]["LogLine"][];
+        };
+        LogSearch: {
+            hits: components["schemas"]["LogHit"][];
+            nextPageToken: string;
+            /** @description It has read for as long as it may and has not filled its page; next_page_token goes on where it stopped. */
+            stoppedEarly: boolean;
+            /**
+             * Format: int32
+             * @description Stored chunks of lines read for this page (64 KiB of lines each, before compression).
+             */
+            chunksRead: number;
+        };
+        LogHit: {
+            line?: components["schemas"]["LogLine"];
+            /** @description Lines of the same attempt, oldest first. */
+            before: components["schemas"]["LogLine"][];
+            after: components["schemas"]["LogLine"][];
         };
         History: {
             events: components["schemas"]["HistoryEvent"][];
@@ -2813,6 +2868,98 @@ export interface operations {
                     "application/json": components["schemas"]["LogPage"];
                     "text/plain": string;
                     "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    TaskLogger_SearchTaskLogs: {
+        parameters: {
+            query?: {
+                /** @description 0 = all attempts. */
+                attempt?: number;
+                /** @description At most 1,024 bytes, within one line. Empty: every line that the other fields let through. */
+                text?: string;
+                /** @description A to Z like a to z; other letters stay what they are. */
+                ignoreCase?: boolean;
+                /** @description "debug", "info", "warn" or "error": lines of this level and graver ones. Empty: all, also lines without a level. */
+                level?: string;
+                /** @description "stdout", "stderr" or "system"; empty: all. */
+                stream?: string;
+                /** @description Lines of this time and later, and before `until`. */
+                since?: string;
+                until?: string;
+                /** @description Lines of the same attempt around each hit, 0 to 20 on either side; then page_size is at most 100. */
+                context?: number;
+                /** @description 1 to 1,000, default 100. */
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogSearch"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    TaskLogger_SearchRunLogs: {
+        parameters: {
+            query?: {
+                /** @description Of this step alone; empty: of all. */
+                step?: string;
+                /** @description At most 1,024 bytes, within one line. Empty: every line that the other fields let through. */
+                text?: string;
+                /** @description A to Z like a to z; other letters stay what they are. */
+                ignoreCase?: boolean;
+                /** @description "debug", "info", "warn" or "error": lines of this level and graver ones. Empty: all, also lines without a level. */
+                level?: string;
+                /** @description "stdout", "stderr" or "system"; empty: all. */
+                stream?: string;
+                /** @description Lines of this time and later, and before `until`. */
+                since?: string;
+                until?: string;
+                /** @description Lines of the same attempt around each hit, 0 to 20 on either side; then page_size is at most 100. */
+                context?: number;
+                /** @description 1 to 1,000, default 100. */
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogSearch"];
                 };
             };
             400: components["responses"]["Problem"];
