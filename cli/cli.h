@@ -14,6 +14,7 @@ int verb_task(int argc, char **argv);
 int verb_plan(int argc, char **argv);
 int verb_run(int argc, char **argv);
 int verb_bulk(int argc, char **argv);
+int verb_doctor(int argc, char **argv);
 int verb_logs(int argc, char **argv);
 int verb_history(int argc, char **argv);
 int verb_workers(int argc, char **argv);

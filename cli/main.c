@@ -19,6 +19,7 @@ static const struct verb verbs[] = {
     {"plan", "save plans and run them", verb_plan},
     {"run", "follow runs of plans, cancel and repeat them", verb_run},
     {"bulk", "cancel or retry many tasks at once", verb_bulk},
+    {"doctor", "say what is stuck, and what to do about it", verb_doctor},
     {"logs", "print the log lines of a run or a task", verb_logs},
     {"history", "print everything that happened to a run or a task", verb_history},
     {"workers", "list workers, drain one", verb_workers},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/slice.h"
 #include "plankton/v1/bulk.rpc.h"
+#include "plankton/v1/doctor.rpc.h"
 #include "plankton/v1/keys.rpc.h"
 #include "plankton/v1/plan_api.rpc.h"
 #include "plankton/v1/queues.rpc.h"
@@ -13,7 +14,7 @@ const struct rpc_service_desc *const services_all[] = {
     &plankton_v1_plan_api_desc,    &plankton_v1_task_controller_desc,
     &plankton_v1_task_logger_desc, &plankton_v1_task_worker_desc,
     &plankton_v1_keys_desc,        &plankton_v1_queues_desc,
-    &plankton_v1_bulk_desc,
+    &plankton_v1_bulk_desc,        &plankton_v1_doctor_desc,
 };
 const size_t services_all_count = ARRAY_LEN(services_all);
 

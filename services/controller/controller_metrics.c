@@ -20,6 +20,7 @@ enum {
     METRIC_LOST,
     METRIC_STALE,
     METRIC_RELAY_LAG,
+    METRIC_STUCK,
 };
 
 static struct metric metrics[] = {
@@ -62,6 +63,10 @@ static struct metric metrics[] = {
     [METRIC_RELAY_LAG] = {.name = "plankton_controller_relay_lag_events",
                           .help = "Events the logger has not acknowledged.",
                           .kind = METRIC_GAUGE},
+    [METRIC_STUCK] = {.name = "plankton_controller_stuck",
+                      .help = "Unfinished tasks and runs without an owner, a deadline or a reason "
+                              "to wait; must be 0.",
+                      .kind = METRIC_GAUGE},
 };
 
 static void collect(void *userdata)
@@ -81,6 +86,7 @@ static void collect(void *userdata)
     metric_set(&metrics[METRIC_CANCELLED], (double)stats.cancelled);
     metric_set(&metrics[METRIC_LOST], (double)stats.lost);
     metric_set(&metrics[METRIC_STALE], (double)stats.stale);
+    metric_set(&metrics[METRIC_STUCK], (double)stats.stuck);
     metric_set(&metrics[METRIC_RELAY_LAG], the_relay ? (double)relay_lag(the_relay) : 0);
 }
 

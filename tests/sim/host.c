@@ -21,6 +21,7 @@ bool host_may_act(const struct controller *controller, uint16_t shard)
 void host_apply(struct controller *controller, struct engine_command *command)
 {
     struct world *world = controller->world;
+    struct engine_stats stats;
 
     /* Bugs that stand between the messages and the engine. */
     if (world->bug == BUG_CANCEL_NOW && command->kind == ENGINE_CANCEL_TASK) {
@@ -32,6 +33,10 @@ void host_apply(struct controller *controller, struct engine_command *command)
     }
     command->now_us = host_engine_time(controller);
     engine_apply(controller->engine, command);
+    engine_stats(controller->engine, &stats);
+    if (stats.stuck)
+        sim_fail(world, "promise 3: c%d has %llu stuck tasks and runs", controller->number,
+                 (unsigned long long)stats.stuck);
 }
 
 /* ---- effects ---- */

@@ -62,6 +62,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything that is wrong now
+         * @description Everything that is wrong now; an empty answer means that nothing is. At most 100 findings of a kind. UNAVAILABLE when the database
+         *     does not answer.
+         */
+        get: operations["Doctor_Diagnose"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/keys": {
         parameters: {
             query?: never;
@@ -853,6 +874,27 @@ export interface components {
         ListBulkResponse: {
             jobs: components["schemas"]["BulkJob"][];
         };
+        Diagnosis: {
+            findings: components["schemas"]["Finding"][];
+        };
+        Finding: {
+            kind: components["schemas"]["FindingKind"];
+            /** @description Id of a task or run, queue/type, shard, or day. */
+            subject: string;
+            /** @description What is wrong. */
+            message: string;
+            /** @description What to do about it. */
+            mend: string;
+            /** Format: date-time */
+            since?: string;
+            /**
+             * Format: int64
+             * @description Of what there is more than one: tasks, rows, events.
+             */
+            count: string;
+        };
+        /** @enum {string} */
+        FindingKind: "FINDING_KIND_UNSPECIFIED" | "FINDING_KIND_TASK_STUCK" | "FINDING_KIND_RUN_STUCK" | "FINDING_KIND_NO_WORKER" | "FINDING_KIND_SHARD_UNOWNED" | "FINDING_KIND_JOURNAL_GROWS" | "FINDING_KIND_LOGGER_LAGS" | "FINDING_KIND_DAY_HELD";
         CreateKeyRequest: {
             /** @description At most 64 bytes. */
             name?: string;
@@ -1721,6 +1763,33 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    Doctor_Diagnose: {
+        parameters: {
+            query?: {
+                /** @description How long tasks may wait for a worker before it is said. Default 60 s, at most 31 days. */
+                noWorkerFor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diagnosis"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };

@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "base/map.h"
 #include "plankton/v1/bulk.rpc.h"
+#include "plankton/v1/doctor.rpc.h"
 #include "plankton/v1/keys.rpc.h"
 #include "plankton/v1/plan_api.rpc.h"
 #include "plankton/v1/queues.rpc.h"
@@ -100,6 +101,7 @@ struct bulk *bulk_new(struct api *api);
 void bulk_free(struct bulk *bulk);
 
 extern const struct plankton_v1_bulk_ops api_bulk_ops;
+extern const struct plankton_v1_doctor_ops api_doctor_ops;
 extern const struct plankton_v1_task_controller_ops api_task_ops;
 extern const struct plankton_v1_plan_api_ops api_plan_ops;
 extern const struct plankton_v1_keys_ops api_keys_ops;

@@ -138,6 +138,7 @@ void api_register(struct api *api, struct rpc_server *server)
     rpc_server_add(server, &plankton_v1_keys_desc, &api_keys_ops, api);
     rpc_server_add(server, &plankton_v1_queues_desc, &api_queues_ops, api);
     rpc_server_add(server, &plankton_v1_bulk_desc, &api_bulk_ops, api);
+    rpc_server_add(server, &plankton_v1_doctor_desc, &api_doctor_ops, api);
 }
 
 void api_free(struct api *api)

@@ -412,8 +412,16 @@ struct event_node {
     struct engine_event event;
 };
 
+/* How far the look for what is stuck has come. */
+struct doctor {
+    uint32_t shard; /* in engine->loaded */
+    size_t slot;    /* of its map of tasks */
+    uint64_t found; /* in this pass */
+};
+
 struct engine {
     struct engine_config config;
+    struct doctor doctor;
     int64_t now_us, sweep_us;
     struct shard *shards[SHARDS_MAX];
     uint16_t loaded[SHARDS_MAX]; /* numbers of the shards in use */
@@ -590,6 +598,9 @@ void run_notify(struct run *run);
 struct lookup *lookup_new(struct shard *shard, enum lookup_kind kind, const struct id *id);
 void lookup_free(struct lookup *lookup);
 void lookup_answer(struct engine *engine, const struct engine_task_answer *answer);
+
+/* doctor.c: nothing is ever stuck */
+void doctor_sweep(struct engine *engine);
 
 /* run.c: steps in their order */
 struct run *run_new(struct shard *shard, const struct engine_run_row *row,

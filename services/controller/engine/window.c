@@ -6,6 +6,7 @@
  * outstanding that began before that: so none is missed and none is doubled.
  */
 #include "internal.h"
+#include "base/planted.h"
 
 static bool behind_bound(const struct window *window, int16_t priority, const struct id *id)
 {
@@ -76,7 +77,7 @@ void task_place(struct task *task)
 {
     struct window *window = task->lane->window;
 
-    if (task_is_withheld(task) || careful_holds_place(task))
+    if (task_is_withheld(task) || careful_holds_place(task) || planted("ready_forgotten"))
         return;
     if (!task->run && behind_bound(window, task->priority, &task->id)) {
         go_away(task, AWAY_READY);
@@ -571,4 +572,5 @@ void engine_sweep(struct engine *engine)
         if (shard->fence_only)
             shard_dirty(shard);
     }
+    doctor_sweep(engine);
 }

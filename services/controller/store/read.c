@@ -26,6 +26,7 @@ struct read {
         store_runs_fn runs;
         store_answer_fn answer;
         store_events_fn events;
+        store_health_fn health;
     } fn;
     void *userdata;
     uint64_t number; /* of the engine's question */
@@ -221,6 +222,41 @@ void store_recent_runs(struct store *store, const struct id *plans, size_t n, ui
     struct db_param params[] = {db_array_param(ids), DB_I32_PARAM(limit)};
     read->fn.runs = done;
     ask(read, &SQL_recent_runs, params, 2, runs_read);
+}
+
+/* ---- health ---- */
+
+static void health_read(enum db_outcome outcome, struct db_result *const *results, size_t n,
+                        const struct error *err, void *userdata)
+{
+    struct read *read = userdata;
+
+    if (outcome != DB_COMMITTED) {
+        read->fn.health(NULL, 0, err, read->userdata);
+    } else {
+        size_t len = db_rows(results[0]);
+        struct store_shard_health *shards =
+            ARENA_ARRAY(&read->arena, struct store_shard_health, len + 1);
+        for (size_t i = 0; i < len; i++)
+            shards[i] = (struct store_shard_health){
+                .shard = (uint16_t)db_i64(results[0], i, 0),
+                .owned = !db_is_null(results[0], i, 1) && db_i64(results[0], i, 1),
+                .journal_rows = (uint64_t)db_i64(results[0], i, 2),
+                .journal_since_us = db_is_null(results[0], i, 3) ? 0 : db_i64(results[0], i, 3),
+                .events_unsaved = (uint64_t)db_i64(results[0], i, 4),
+                .unsaved_since_us = db_is_null(results[0], i, 5) ? 0 : db_i64(results[0], i, 5),
+                .now_us = db_i64(results[0], i, 6)};
+        read->fn.health(shards, len, NULL, read->userdata);
+    }
+    read_end(read);
+}
+
+void store_read_health(struct store *store, store_health_fn done, void *userdata)
+{
+    struct read *read = read_new(store, userdata);
+
+    read->fn.health = done;
+    ask(read, &SQL_shard_health, NULL, 0, health_read);
 }
 
 /* ---- the engine's own questions ---- */

@@ -22,6 +22,22 @@ static void retention_end(struct store *store)
     db_conn_free(conn);
 }
 
+static void hold_day(struct store *store, struct slice day, const struct id *by)
+{
+    log_warn("store.day_held", LOG_SLICE("day", day), LOG_ID("by", by));
+    if (store->held_len == STORE_HELD_MAX || day.len >= sizeof store->held[0].day)
+        return;
+    struct store_held_day *held = &store->held[store->held_len++];
+    *held = (struct store_held_day){.by = *by};
+    memcpy(held->day, day.data, day.len);
+}
+
+const struct store_held_day *store_held_days(const struct store *store, size_t *ret_len)
+{
+    *ret_len = store->held_len;
+    return store->held;
+}
+
 static void days_done(enum db_outcome outcome, struct db_result *const *results, size_t n,
                       const struct error *err, void *userdata)
 {
@@ -31,6 +47,8 @@ static void days_done(enum db_outcome outcome, struct db_result *const *results,
         return; /* being freed */
     if (outcome != DB_COMMITTED)
         log_warn("store.retention", LOG_ERR(err)); /* in an hour again */
+    else
+        store->held_len = 0;
     for (size_t i = 0; outcome == DB_COMMITTED && i < db_rows(results[0]); i++) {
         struct slice day = db_slice(results[0], i, 0);
         struct id holder = row_id(results[0], i, 1);
@@ -38,7 +56,7 @@ static void days_done(enum db_outcome outcome, struct db_result *const *results,
         if (id_is_nil(&holder))
             log_info("store.day_dropped", LOG_SLICE("day", day));
         else /* it has not ended */
-            log_warn("store.day_held", LOG_SLICE("day", day), LOG_ID("by", &holder));
+            hold_day(store, day, &holder);
     }
     retention_end(store);
 }

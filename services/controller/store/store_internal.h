@@ -85,6 +85,8 @@ struct store {
     bool acquiring;
     struct loop_timer *retention_timer; /* NULL until something is owned */
     struct db_conn *retention_conn;     /* while days are looked through */
+    struct store_held_day held[STORE_HELD_MAX];
+    size_t held_len;
     void (*stopped)(void *userdata);
     void *stopped_userdata;
 };

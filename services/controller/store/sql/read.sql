@@ -146,3 +146,16 @@ from (
 ) j
 where bytes_before < $4::bigint
 order by seq;
+
+-- name: shard_health
+-- Each shard: whether somebody owns it, how many rows its journal has and since when, and since when events wait for the logger.
+select s.id, s.owner is not null and s.lease_until > clock_timestamp(), j.len, j.oldest, greatest(s.event_next - 1 - s.event_acked, 0),
+    j.unsaved, clock_timestamp()
+from shard s
+cross join lateral (
+    select count(*) as len, min(k.written_at) as oldest,
+        min(k.written_at) filter (where k.event_count > 0 and k.first_event + k.event_count - 1 > s.event_acked) as unsaved
+    from journal k
+    where k.shard = s.id
+) j
+order by s.id;

@@ -76,11 +76,17 @@ uint32_t engine_epoch(const struct engine *engine, uint16_t shard); /* 0 = not l
 const char *engine_waiting_for(const struct engine *engine, const struct engine_task_row *row,
                                struct arena *arena);
 
+/* What is wrong now: at most ENGINE_FINDINGS_MAX of a kind, and of queues without a worker those
+ * whose first task has waited so long. */
+const struct engine_finding *engine_findings(const struct engine *engine, int64_t no_worker_us,
+                                             struct arena *arena, uint32_t *ret_len);
+
 /* Live gauges and counters of the process, for metrics and pages; sums over its shards. */
 struct engine_stats {
     uint64_t tasks_by_state[ENGINE_TASK_STATES]; /* in memory */
     uint64_t runs_live, tasks_in_memory, bytes_in_memory;
     uint64_t leases_open, workers_connected, streams;
+    uint64_t stuck; /* found by the last complete pass of the sweep; must be 0 */
     uint64_t submitted, dispatched, succeeded, failed, cancelled, lost, stale, duplicates;
 };
 void engine_stats(const struct engine *engine, struct engine_stats *ret);

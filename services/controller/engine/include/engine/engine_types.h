@@ -382,6 +382,23 @@ struct engine_run_view {
     const char *waiting_for;
 };
 
+#define ENGINE_FINDINGS_MAX 100 /* of a kind */
+enum engine_finding_kind {
+    ENGINE_FINDING_TASK_STUCK = 1, /* neither owner nor deadline nor reason to wait */
+    ENGINE_FINDING_RUN_STUCK = 2,
+    ENGINE_FINDING_NO_WORKER = 3, /* queue and type: no connected worker can run these tasks */
+};
+#define ENGINE_FINDING_KINDS 4
+struct engine_finding {
+    enum engine_finding_kind kind;
+    uint32_t namespace_id;
+    struct id id; /* of the task or run */
+    const char *queue, *type;
+    const char *why; /* its state, or what the first of them waits for */
+    uint64_t count;
+    int64_t since_us;
+};
+
 enum engine_worker_state {
     ENGINE_WORKER_CONNECTED = 1,
     ENGINE_WORKER_DRAINING = 2,

@@ -132,6 +132,23 @@ void store_list_runs(struct store *store, const struct store_run_filter *filter,
 void store_recent_runs(struct store *store, const struct id *plans, size_t n, uint32_t limit,
                        store_runs_fn done, void *userdata);
 
+struct store_shard_health {
+    uint16_t shard;
+    bool owned;
+    uint64_t journal_rows, events_unsaved;
+    int64_t now_us, journal_since_us, unsaved_since_us; /* by the database's clock; 0 = none */
+};
+typedef void (*store_health_fn)(const struct store_shard_health *shards, size_t n,
+                                const struct error *err, void *userdata);
+void store_read_health(struct store *store, store_health_fn done, void *userdata);
+/* Days past retention that something unfinished holds, as of the last look (once an hour). */
+#define STORE_HELD_MAX 32
+struct store_held_day {
+    char day[11]; /* 2026-01-31 */
+    struct id by;
+};
+const struct store_held_day *store_held_days(const struct store *store, size_t *ret_len);
+
 /* Answers to the engine's own reads: the ready command (KEY_ROW, TASK_ROW, REFILL_ROWS; now_us 0).
  * NULL = the read failed. */
 typedef void (*store_answer_fn)(const struct engine_command *command, void *userdata);
