@@ -150,11 +150,10 @@ static void lane_scan_spool(struct search_lane *lane)
 static void lane_scan(void *userdata)
 {
     struct search_lane *lane = userdata;
-    struct arena scratch;
+    struct chunk_opener opener = {NULL, NULL, 0};
 
     lane->hits = (struct scan_hits){.arena = lane->arena};
     lane_scan_spool(lane);
-    arena_init(&scratch, 0);
     for (size_t i = 0; i < lane->chunk_count && lane->err.status == STATUS_OK; i++) {
         const struct lane_chunk *chunk = &lane->chunks[i];
         struct lines lines = {.task = chunk->task,
@@ -163,14 +162,13 @@ static void lane_scan(void *userdata)
                               .step = chunk->step};
         struct slice raw;
         size_t begin = lane->hits.count;
-        arena_reset(&scratch);
-        if (chunk_open(&scratch, chunk->data, chunk->raw_bytes, &raw, &lane->err) != STATUS_OK)
+        if (chunk_open_next(&opener, chunk->data, chunk->raw_bytes, &raw, &lane->err) != STATUS_OK)
             break;
         while (lines_next_chunk(&raw, &lines))
             if (!scan_lines(&lane->search->scan, &lines, &lane->room, begin, &lane->hits))
                 break;
     }
-    arena_fini(&scratch);
+    chunk_opener_fini(&opener);
     scan_room_fini(&lane->room);
 }
 

@@ -353,18 +353,54 @@ enum status chunks_rebuild(struct arena *arena, struct slice frames, uint64_t ls
 
 /* ---- back ---- */
 
-enum status chunk_open(struct arena *arena, struct slice data, size_t raw_bytes, struct slice *ret,
-                       struct error *err)
+/* room holds raw_bytes. */
+static enum status decompress(ZSTD_DCtx *context, struct slice data, char *room, size_t raw_bytes,
+                              struct slice *ret, struct error *err)
 {
-    if (raw_bytes == 0 || raw_bytes > CHUNK_RAW_BYTES_MAX)
-        return error_set(err, STATUS_DATA_LOSS, "a chunk claims %zu bytes", raw_bytes);
-    char *raw = arena_alloc(arena, raw_bytes);
-    size_t n = ZSTD_decompress(raw, raw_bytes, data.data, data.len);
+    size_t n = context ? ZSTD_decompressDCtx(context, room, raw_bytes, data.data, data.len)
+                       : ZSTD_decompress(room, raw_bytes, data.data, data.len);
+
     if (ZSTD_isError(n) || n != raw_bytes)
         return error_set(err, STATUS_DATA_LOSS, "a chunk cannot be read: %s",
                          ZSTD_isError(n) ? ZSTD_getErrorName(n) : "wrong size");
-    *ret = (struct slice){raw, n};
+    *ret = (struct slice){room, n};
     return STATUS_OK;
+}
+
+static enum status raw_bytes_check(size_t raw_bytes, struct error *err)
+{
+    if (raw_bytes == 0 || raw_bytes > CHUNK_RAW_BYTES_MAX)
+        return error_set(err, STATUS_DATA_LOSS, "a chunk claims %zu bytes", raw_bytes);
+    return STATUS_OK;
+}
+
+enum status chunk_open(struct arena *arena, struct slice data, size_t raw_bytes, struct slice *ret,
+                       struct error *err)
+{
+    if (raw_bytes_check(raw_bytes, err) != STATUS_OK)
+        return STATUS_DATA_LOSS;
+    return decompress(NULL, data, arena_alloc(arena, raw_bytes), raw_bytes, ret, err);
+}
+
+enum status chunk_open_next(struct chunk_opener *opener, struct slice data, size_t raw_bytes,
+                            struct slice *ret, struct error *err)
+{
+    if (raw_bytes_check(raw_bytes, err) != STATUS_OK)
+        return STATUS_DATA_LOSS;
+    if (raw_bytes > opener->bytes) {
+        opener->room = mem_realloc(opener->room, raw_bytes);
+        opener->bytes = raw_bytes;
+    }
+    if (!opener->decompressor) /* without one, for lack of memory, each makes its own */
+        opener->decompressor = ZSTD_createDCtx();
+    return decompress(opener->decompressor, data, opener->room, raw_bytes, ret, err);
+}
+
+void chunk_opener_fini(struct chunk_opener *opener)
+{
+    ZSTD_freeDCtx(opener->decompressor);
+    free(opener->room);
+    *opener = (struct chunk_opener){NULL, NULL, 0};
 }
 
 struct id chunk_span_floor(const struct id *id)

@@ -69,6 +69,16 @@ MUST_USE enum status chunks_rebuild(struct arena *arena, struct slice frames, ui
 MUST_USE enum status chunk_open(struct arena *arena, struct slice data, size_t raw_bytes,
                                 struct slice *ret, struct error *err);
 
+/* The same for many chunks one after the other: what ret points to lives until the next one. */
+struct chunk_opener {
+    void *decompressor;
+    char *room;
+    size_t bytes;
+};
+MUST_USE enum status chunk_open_next(struct chunk_opener *opener, struct slice data,
+                                     size_t raw_bytes, struct slice *ret, struct error *err);
+void chunk_opener_fini(struct chunk_opener *opener);
+
 /* The least id of the span in which id lies. */
 struct id chunk_span_floor(const struct id *id);
 /* All ids that share time and shard with id. */
