@@ -9,6 +9,7 @@ int verb_up(int argc, char **argv);
 int verb_stop(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_migrate(int argc, char **argv);
+int verb_admin(int argc, char **argv);
 /* Of a running system; cli/verbs has a file for each noun. */
 int verb_task(int argc, char **argv);
 int verb_plan(int argc, char **argv);

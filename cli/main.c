@@ -15,6 +15,7 @@ static const struct verb verbs[] = {
     {"stop", "stop what `up --detach` has started", verb_stop},
     {"status", "say whether it runs, and where", verb_status},
     {"migrate", "bring a database to the newest schema", verb_migrate},
+    {"admin", "mend a cluster at rest: a new timeline after a restore", verb_admin},
     {"task", "run tasks, look at them, cancel and retry them", verb_task},
     {"plan", "save plans and run them", verb_plan},
     {"run", "follow runs of plans, cancel and repeat them", verb_run},
