@@ -28,8 +28,9 @@ test('a stranger is asked for a key; a wrong one is refused in words, the right 
 
 test('the printed address signs in; the hello plan runs live without further requests', async () => {
   const { page, faults, picture, close } = await open({ ...system, key: undefined });
-  await page.waitForURL(`${system.url}/plans`);
-  await picture('first-plans');
+  await page.waitForURL(`${system.url}/`);
+  await page.locator('[data-tile=Workers]').getByText('connected').waitFor();
+  await picture('first-overview');
   const requests = [];
   let counting = false;
   page.on('request', (request) => counting && requests.push(request.url()));

@@ -16,7 +16,7 @@ before(async () => {
   const { page, context, go, close } = await open(system);
   const steps = [
     { id: 'fetch-the-whole-archive-of-last-night', task: 'hello' },
-    { id: 'score', task: 'shell', needs: ['fetch-the-whole-archive-of-last-night'], parameters: { script: 'for i in $(seq 200); do echo "line $i of a log that is long enough to scroll"; done; exit 3' }, retry: { maxAttempts: 1 } },
+    { id: 'score', task: 'shell', needs: ['fetch-the-whole-archive-of-last-night'], parameters: { script: 'for i in 9 4 2 1; do echo "{\\"metric\\": {\\"loss\\": 0.$i, \\"eval\\": {\\"acc\\": $i}}}"; done; for i in $(seq 200); do echo "line $i of a log that is long enough to scroll"; done; exit 3' }, retry: { maxAttempts: 1 } },
     { id: 'publish', task: 'noop', needs: ['score'] },
   ];
   const headers = { Origin: system.url }; // a session's cookie counts only from the site's own pages
@@ -27,11 +27,19 @@ before(async () => {
   run = await started.json();
   await go(`/runs/${run.id}`);
   await runEnds(page, 'failed');
+  // A second version, a paused queue and a task that waits in it: something to see on every page.
+  const changed = await context.request.put(`${system.url}/api/v1/plans/${run.planId}`, { headers, data: { name: `pages-${stamp}`, description: 'for the pages, changed', steps: [steps[0], { ...steps[1], retry: { maxAttempts: 2 } }] } });
+  assert.equal(changed.status(), 200, await changed.text());
+  const paused = await context.request.post(`${system.url}/api/v1/queues/pages-${stamp}:pause`, { headers, data: { reason: 'the archive is being moved to another disk' } });
+  assert.equal(paused.status(), 200, await paused.text());
+  const task = await context.request.post(`${system.url}/api/v1/tasks`, { headers, data: { type: 'noop', queue: `pages-${stamp}` } });
+  assert.equal(task.status(), 201, await task.text());
   await close();
 });
 after(() => system?.stop());
 
 const pages = () => [
+  ['overview', '/', 'Overview'],
   ['plans', '/plans', 'Plans'],
   ['plan', `/plans/${run.planId}`, `pages-${stamp}`],
   ['new-plan', '/plans/new', 'New plan'],
@@ -40,7 +48,13 @@ const pages = () => [
   ['run', `/runs/${run.id}`, `pages-${stamp}`],
   ['step', `/runs/${run.id}?step=score`, `pages-${stamp}`],
   ['step-error', `/runs/${run.id}?step=score&tab=error`, `pages-${stamp}`],
+  ['run-timeline', `/runs/${run.id}?tab=timeline`, `pages-${stamp}`],
+  ['run-metrics', `/runs/${run.id}?tab=metrics`, `pages-${stamp}`],
+  ['changes', `/plans/${run.planId}/versions`, 'Changes'],
+  ['changes-split', `/plans/${run.planId}/versions?view=split`, 'Changes'],
+  ['queues', '/queues', 'Queues'],
   ['workers', '/workers', 'Workers'],
+  ['system', '/system', 'System'],
   ['nowhere', '/nowhere', 'No such page'],
 ];
 

@@ -19,3 +19,6 @@ export type LogLine = Schemas["LogLine"];
 export type LogLines = Schemas["LogLines"];
 export type HistoryEvent = Schemas["HistoryEvent"];
 export type Worker = Schemas["Worker"];
+export type Queue = Schemas["Queue"];
+export type QueueLimits = Schemas["QueueLimits"];
+export type Sink = Schemas["Sink"];

@@ -40,7 +40,8 @@ export class RunStore {
       this.tasks.clear();
       for (const task of update.snapshot.tasks) this.tasks.set(task.step, task);
     } else if (update.run) {
-      this.run = { ...this.run, ...update.run };
+      // What is absent in an update is gone (a pause), but for the bodies.
+      this.run = { ...update.run, input: update.run.input ?? this.run?.input, output: update.run.output ?? this.run?.output };
     } else if (update.task) {
       // Updates carry result and failure only when they change.
       this.tasks.set(update.task.step, { ...this.tasks.get(update.task.step), ...update.task });
@@ -48,7 +49,16 @@ export class RunStore {
     this.changed();
   }
 
+  /** The answer to a question; a run that has ended meanwhile stays ended. */
+  setRun(run: Run): void {
+    if (this.run && isTerminal(this.run.state) && !isTerminal(run.state)) return;
+    this.run = run;
+    this.changed();
+  }
+
   setTask(task: Task): void {
+    const known = this.tasks.get(task.step);
+    if (known && isTerminal(known.state) && !isTerminal(task.state)) return;
     this.tasks.set(task.step, { ...this.tasks.get(task.step), ...task });
     this.changed();
   }

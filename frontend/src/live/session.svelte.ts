@@ -78,6 +78,12 @@ export class RunSession {
     return task;
   }
 
+  /** Asks for the run as it is now; what fails is left to the stream. */
+  async fetchRun(): Promise<void> {
+    const run = await api.get("/api/v1/runs/{id}", { path: { id: this.id }, signal: this.abort.signal }).catch(() => undefined);
+    if (run) this.store.setRun(run);
+  }
+
   stop(): void {
     this.abort.abort();
     clearTimeout(this.logTimer);

@@ -15,7 +15,11 @@ class ThemeChoice {
   }
 
   next(): void {
-    this.chosen = NEXT[this.chosen];
+    this.set(NEXT[this.chosen]);
+  }
+
+  set(theme: Theme): void {
+    this.chosen = theme;
     const root = document.documentElement;
     if (this.chosen === "system") delete root.dataset["theme"];
     else root.dataset["theme"] = this.chosen;

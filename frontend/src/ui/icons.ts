@@ -16,6 +16,9 @@ export const icons = {
   paused: `${ring}M10 9v6M14 9v6`,
   ring,
 
+  overview: "M4 4h7v7H4zM13 4h7v4h-7zM13 10h7v10h-7zM4 13h7v7H4z",
+  queues: "M4 5h16M4 10h16M4 15h10M4 20h6",
+  health: "M3 12h4l3-7 4 14 3-7h4",
   plans: "M4 4h6v6H4zM14 14h6v6h-6zM7 10v4a3 3 0 0 0 3 3h4",
   runs: "M4 6h2M4 12h2M4 18h2M10 6h10M10 12h10M10 18h10",
   workers: "M4 4h16v6H4zM4 14h16v6H4zM8 7h.01M8 17h.01",
