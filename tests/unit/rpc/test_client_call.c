@@ -502,9 +502,8 @@ START_TEST(h7_paused_reader_gives_no_window_back_until_it_reads)
     ck_assert_uint_eq(out.messages, 0);
     ck_assert_uint_eq(peer.stream_credit, 0);
     rpc_call_resume(call);
-    fixture_run_ms(&f, 50);
-    ck_assert_uint_eq(out.messages, BURST_MESSAGES);
-    ck_assert_uint_gt(peer.stream_credit, BURST_MESSAGES * BURST_BYTES / 2);
+    FIXTURE_UNTIL(&f, out.messages == BURST_MESSAGES &&
+                          peer.stream_credit > BURST_MESSAGES * BURST_BYTES / 2);
     rpc_call_cancel(call);
     fixture_wait(&f);
     peer_end(&peer);
@@ -530,16 +529,16 @@ START_TEST(h7_connection_window_comes_back_for_streams_that_are_gone)
 
     peer_begin(&peer, &f);
     for (size_t i = 0; i < ARRAY_LEN(outs); i++) {
-        struct rpc_call_options options = {.timeout_ms = 50};
+        struct rpc_call_options options = {.timeout_ms = 300};
         unary(&f, &options, &request, &outs[i]);
     }
+    FIXTURE_UNTIL(&f, peer.request_count == ARRAY_LEN(outs));
     fixture_wait(&f);
     before = peer.connection_credit;
     loop_defer(f.loop, burst_when_reset, &peer); /* the reset crossed what we sent */
-    fixture_run_ms(&f, 200);
     /* What may be outstanding is less than half the window of 4 MiB. */
-    ck_assert_uint_gt(peer.connection_credit - before + (2u << 20),
-                      ARRAY_LEN(outs) * BURST_MESSAGES * BURST_BYTES);
+    FIXTURE_UNTIL(&f, peer.connection_credit - before + (2u << 20) >
+                          ARRAY_LEN(outs) * BURST_MESSAGES * BURST_BYTES);
     peer_end(&peer);
     fixture_end(&f);
 }
