@@ -44,16 +44,20 @@ function children() {
   return Object.fromEntries(pids.map((pid) => [path.basename(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]), Number(pid)]));
 }
 
-before(async () => {
-  dir = mkdtempSync(path.join(tmpdir(), 'plankton-cli-'));
+/** Starts `plankton up` at a free port. It needs more than that one, so another is tried when one of the others is taken. */
+async function startUp() {
   let port = await freePort();
   while (port > 60_000) port = await freePort();
+  upText = '';
   up = spawn(program, ['up', '--port', String(port)], { cwd: dir, env: { PATH: process.env.PATH, HOME: dir, PLANKTON_LOGGER_WANDB: 'offline', PLANKTON_LOGGER_DATABASE: 'nonsense' }, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [up.stdout, up.stderr]) stream.on('data', (chunk) => { upText += chunk; });
-  await until('plankton up is ready', () => {
-    assert.equal(up.exitCode, null, upText);
-    return upText.includes('Plankton is ready: http://');
-  }, 90_000);
+  await until('plankton up is ready, or has ended', () => up.exitCode !== null || upText.includes('Plankton is ready: http://'), 90_000);
+  return up.exitCode === null;
+}
+
+before(async () => {
+  dir = mkdtempSync(path.join(tmpdir(), 'plankton-cli-'));
+  for (let tries = 0; !(await startUp()); tries++) assert.ok(/port \d+ is taken/.test(upText) && tries < 5, upText);
 });
 
 after(async () => {
