@@ -34,7 +34,7 @@ test('acknowledged lines survive kill -9 and resending, once each and in order',
   const got = await l.taskLines(idText(task), { pageSize: 17 });
   assert.deepEqual(texts(got), lines(1, 110));
   assert.deepEqual(got.map((line) => Number(line.seq)), lines(1, 110).map((_, i) => i + 1));
-  assert.equal(await l.sql(`select sum(lines) from log_chunk where task_id = '${idText(task)}'`), '110');
+  await until('the database has each once', async () => (await l.sql(`select sum(lines) from log_chunk where task_id = '${idText(task)}'`)) === '110');
   const written = () => l.files().filter((row) => row.task === idText(task)).map((row) => row.text);
   await until('the file sink has the last one', () => written().includes('line 110'));
   assert.deepEqual(written(), lines(1, 110), 'the file sink has each once too');
